@@ -36,8 +36,8 @@ impl<K> Limiter<K> {
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were
     /// admitted before are not affected.
     ///
-    /// With limits that are shared through Redis, the hold stops the calls of all other processes
-    /// within three round trips and an eighth of the [look-ahead](crate::Redis::look_ahead): see
+    /// With limits that are shared through Redis, the hold stops the calls of all other processes,
+    /// usually within a round trip: see
     /// [`Redis`](crate::Redis#how-soon-processes-learn-of-a-refusal). Before this process has had a
     /// reply from Redis, a hold stops its own calls only.
     ///

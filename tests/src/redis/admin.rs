@@ -50,15 +50,21 @@ impl RedisServer {
     /// Closes the connections of all clients.
     #[track_caller]
     pub fn client_kill(&self) {
-        self.cli::<()>("CLIENT KILL TYPE normal SKIPME yes");
+        for kind in ["normal", "pubsub"] {
+            self.cli::<()>(&format!("CLIENT KILL TYPE {kind} SKIPME yes"));
+        }
     }
 
     /// Returns the ids of the clients' connections, without this test's own.
     #[must_use]
     #[track_caller]
     pub fn client_ids(&self) -> Vec<u64> {
-        let clients: String = self.cli("CLIENT LIST TYPE normal");
-        let clients = clients.lines().filter(|client| !client.contains(&format!(" user={ADMIN} ")));
+        let clients =
+            ["normal", "pubsub"].map(|kind| self.cli::<String>(&format!("CLIENT LIST TYPE {kind}")));
+        let clients = clients
+            .iter()
+            .flat_map(|clients| clients.lines())
+            .filter(|client| !client.contains(&format!(" user={ADMIN} ")));
         let id = |client: &str| client.strip_prefix("id=")?.split(' ').next()?.parse().ok();
         clients.map(|client| id(client).expect("a client has an id")).collect()
     }

@@ -28,7 +28,7 @@ impl Hostile {
     pub fn to_scripts(reply: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self::to_all(move |command, stream| match command {
             "EVALSHA" | "EVAL" => reply(stream),
-            _ => stream.write_all(b"+OK\r\n"),
+            other => accept(other, stream),
         })
     }
 
@@ -65,6 +65,18 @@ impl Hostile {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// Replies to any command but a script as a server does that accepts it.
+///
+/// # Errors
+/// If the stream was closed.
+pub fn accept(command: &str, stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(match command {
+        "HELLO" => b"%1\r\n+proto\r\n:3\r\n",
+        "SUBSCRIBE" => b">3\r\n+subscribe\r\n+openlimit:holds\r\n:1\r\n",
+        _ => b"+OK\r\n",
+    })
 }
 
 /// Returns the bytes of a reply of the script for one limit: fields and decisions as

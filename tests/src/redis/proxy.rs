@@ -98,6 +98,11 @@ impl Proxy {
         self.change(|state| state.frozen = [true; 2]);
     }
 
+    /// Freezes the requests. What the server sends still reaches the clients.
+    pub fn freeze_requests(&self) {
+        self.change(|state| state.frozen = [true, false]);
+    }
+
     /// Freezes the replies. Requests still reach the server.
     pub fn freeze_replies(&self) {
         self.change(|state| state.frozen = [false, true]);

@@ -9,6 +9,9 @@
 //! since the last reply: they belong to commands that are in flight. While none is, as much is
 //! allowed as for one: a server may report an error before it closes the connection.
 //!
+//! The server may also send what is no reply (see `announced`). While no command is in flight,
+//! the count starts anew with each such message. Otherwise they are counted, too.
+//!
 //! A command that ends without a reply, because it took too long, does not start the count anew.
 //! Otherwise, a thousand limiters that lose patience one by one with the same endless reply would
 //! let it grow further each time.
@@ -65,6 +68,14 @@ impl Replies {
     pub(super) fn begin(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self)
+    }
+
+    /// Notes that there is a message of the server that is no reply. While a command is in flight,
+    /// it may be a part of what comes instead of the reply.
+    pub(super) fn told(&self) {
+        if self.in_flight.load(Ordering::Relaxed) == 0 {
+            self.bytes.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Counts bytes that were read.
@@ -153,6 +164,19 @@ mod tests {
         assert!(replies.read(1).is_err());
         patient.replied();
         assert!(replies.read(LONGEST_REPLY).is_ok());
+    }
+
+    #[test]
+    fn messages_between_replies_have_no_end_and_those_before_a_reply_do() {
+        let replies = Replies::default();
+        for _ in 0..1_000 {
+            assert!(replies.read(LONGEST_REPLY).is_ok());
+            replies.told();
+        }
+        let _command = replies.begin();
+        assert!(replies.read(LONGEST_REPLY).is_ok());
+        replies.told();
+        assert!(replies.read(1).is_err());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `Client`: has the server decide the batches of one limiter.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ::redis::{Cmd, cmd};
 
+use super::announced::Listener;
 use super::failure::{Failure, Fate};
 use super::identity::Identity;
 use super::problem::{other_limits, problem};
@@ -11,6 +12,7 @@ use super::route::Route;
 use super::script::Script;
 use super::settings::{KEPT, Settings};
 use super::wire::BatchReply;
+use crate::backend::Served;
 use crate::error::{StoreError, StoreProblem};
 
 /// A batch to have decided, and the limits that it was made for.
@@ -39,12 +41,13 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Creates a client, which the server has never seen. Does not connect yet.
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    /// Creates a client of a limiter, which the server has never seen. Does not connect yet.
+    pub(super) fn new(settings: Arc<Settings>, limiter: Weak<dyn Served>) -> Self {
+        let listener = Listener::new(settings.keys.state.clone(), limiter);
         Self {
             script: Script::of(&settings.reset, settings.shares),
             key: settings.keys.client(),
-            route: Route::new(Arc::clone(&settings)),
+            route: Route::new(Arc::clone(&settings), listener),
             settings,
         }
     }

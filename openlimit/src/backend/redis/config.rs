@@ -67,15 +67,20 @@ use crate::limits::Percent;
 ///
 /// # How soon processes learn of a refusal
 ///
-/// A hold that one process begins stops the calls of all others within three round trips and
-/// an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms.
-/// Usually two round trips are enough: the hold waits for the batch in flight, if there is one. A
+/// A hold that one process begins stops the calls of all others within a round trip: it takes half
+/// of one to the server, which announces it at once. If a batch is in flight, the hold first waits
+/// for the reply to that, which is a round trip at most.
+///
+/// Announcements are messages on the channel `openlimit:holds`, and need no connection of their own.
+/// A process may not hear of one, because the server forbids that or the connection was cut just
+/// then. Then it learns of the hold with its next reply: within three round trips and an eighth of
+/// the [look-ahead](Self::look_ahead), which is 12.5 ms by default and at least 10 ms. For that, a
 /// process asks the server before a call departs, if the last reply is older than that eighth. It
 /// asks when the call departs if that is from a [lease](Self::lease). The call does not wait for
-/// the reply. So calls depart for another round trip from a lease that was not used for that time,
-/// and for as long as a reply is late.
+/// the reply. So without announcements, calls depart for another round trip from a lease that was
+/// not used for that time, and for as long as a reply is late.
 ///
-/// That is at most one more batch for each call, and at most 80 a second for each limiter of a
+/// To ask takes at most one more batch for each call, and at most 80 a second for each limiter of a
 /// process, or 100 with a short look-ahead. While no call departs, there are none.
 ///
 /// # What is guaranteed under faults
@@ -126,7 +131,8 @@ use crate::limits::Percent;
 ///   has to be persistent.
 /// - Eviction: `noeviction`, or a policy that spares keys in use.
 /// - Permissions of an ACL user: `~openlimit:* +eval +evalsha +get +set +time`. Add `+select` for a
-///   database, and `+cluster|info +asking` for a cluster.
+///   database, and `+cluster|info +asking` for a cluster. With `+publish +subscribe
+///   &openlimit:holds`, holds are announced to other processes.
 #[derive(Clone)]
 pub struct Redis {
     /// The URLs of the nodes, or the problem with them.

@@ -1,14 +1,18 @@
 //! `Connection`: a connection to one server. Opens it, and runs commands on it.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
 use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use ::redis::{AsyncConnectionConfig, Cmd, RedisError, RedisResult, Value, cmd, from_redis_value, pipe};
+use ::redis::{
+    AsyncConnectionConfig, Cmd, ProtocolVersion, RedisError, RedisResult, Value, cmd, from_redis_value, pipe,
+};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::access::Access;
+use super::announced::{CHANNEL, Listeners};
 use super::capped::{Capped, Replies};
 use super::stream;
 
@@ -22,9 +26,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection, within the timeout.
-    pub(super) async fn open(access: &Access) -> RedisResult<Self> {
-        timeout(access.timeout, open(access)).await.unwrap_or_else(|_| Err(timed_out()))
+    /// Opens a connection, within the timeout. What the server announces there is for `listeners`.
+    pub(super) async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Self> {
+        timeout(access.timeout, open(access, listeners)).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
     /// Runs a command, and returns the bytes of its reply.
@@ -50,14 +54,37 @@ impl Connection {
     }
 }
 
-async fn open(access: &Access) -> RedisResult<Connection> {
+async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connection> {
     let replies = Arc::<Replies>::default();
-    let stream = Capped::new(stream::open(access).await?, Arc::clone(&replies));
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout));
-    let login = access.info().redis_settings();
-    let (mut commands, task) = MultiplexedConnection::new_with_config(login, stream, config).await?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(task);
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout));
+    let login = access.info().redis_settings().clone();
+    let stream =
+        || async { Ok::<_, RedisError>(Capped::new(stream::open(access).await?, Arc::clone(&replies))) };
+    // Only with RESP3 may a server send what is no reply.
+    let (heard, listeners) = (Arc::clone(&replies), Arc::clone(listeners));
+    let listening = config.clone().set_push_sender(move |message| {
+        heard.told();
+        listeners.receive(&message);
+        Ok::<_, Infallible>(())
+    });
+    let new = MultiplexedConnection::new_with_config;
+    let resp3 = login.clone().set_protocol(ProtocolVersion::RESP3);
+    let mut commands = match new(&resp3, stream().await?, listening).await {
+        Ok((commands, task)) => {
+            tasks.spawn(task);
+            let mut subscribing = commands.clone();
+            // It may be forbidden.
+            tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
+            commands
+        }
+        // The server or a proxy may not know it. The error of any other problem comes again.
+        Err(_) => {
+            let (commands, task) = new(&login, stream().await?, config).await?;
+            tasks.spawn(task);
+            commands
+        }
+    };
     if access.cluster {
         // Fails unless the server is a node of a cluster. Independent servers would each grant the
         // whole limit. Its reply is short, unlike that of `CLUSTER SLOTS`.

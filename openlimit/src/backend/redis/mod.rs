@@ -12,7 +12,8 @@
 //!   other things to tell it. `scale` converts amounts to weights.
 //! * `driver` is the thread that carries batches and replies. `wire` is their format.
 //! * `client` has one batch decided. `route` finds the server, `pool` shares a `connection` to it,
-//!   and `problem` turns an error of the server into one for callers.
+//!   and `problem` turns an error of the server into one for callers. `announced` hears of holds
+//!   before the next batch.
 //! * `stream` opens what a connection reads and writes: TCP, `tls` or a unix socket. `capped`
 //!   limits the length of a reply, and `bounds` the waits in it.
 //! * `identity` is what the clients of one name agree on, and which of two is newer.
@@ -39,6 +40,7 @@
 //!   other limiters, too, may depart later, and is charged for that time.
 
 mod access;
+mod announced;
 mod bounds;
 mod build;
 mod capped;

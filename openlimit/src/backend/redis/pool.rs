@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
+use super::announced::{Listener, Listeners};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::problem::needs_new_connection;
@@ -24,6 +25,7 @@ use super::problem::needs_new_connection;
 /// A server, as a group of limiters reaches it.
 pub(super) struct Server {
     access: Access,
+    listeners: Arc<Listeners>,
     attempt: Mutex<Arc<Attempt>>,
 }
 
@@ -47,9 +49,11 @@ impl Server {
         servers.retain(|server| server.strong_count() > 0);
         let known = servers.iter().filter_map(Weak::upgrade).find(|server| server.access == *access);
         known.unwrap_or_else(|| {
-            let server =
-                Self { access: access.clone(), attempt: Mutex::new(Attempt::not_before(Instant::now())) };
-            let server = Arc::new(server);
+            let server = Arc::new(Self {
+                access: access.clone(),
+                listeners: Arc::default(),
+                attempt: Mutex::new(Attempt::not_before(Instant::now())),
+            });
             servers.push(Arc::downgrade(&server));
             server
         })
@@ -57,6 +61,11 @@ impl Server {
 
     pub(super) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Lets a limiter hear what the server announces. Does nothing if it does so already.
+    pub(super) fn listen(&self, listener: &Arc<Listener>) {
+        self.listeners.add(listener);
     }
 
     /// Runs a command. If `asking`, its keys are just being moved to this server.
@@ -77,7 +86,7 @@ impl Server {
 
     async fn open(&self, at: Instant) -> RedisResult<Connection> {
         sleep_until(at).await;
-        Connection::open(&self.access).await
+        Connection::open(&self.access, &self.listeners).await
     }
 
     /// Replaces a failed attempt, unless another command has done that already.

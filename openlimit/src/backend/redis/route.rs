@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::redis::Cmd;
 use tokio::time::{Instant, sleep};
 
+use super::announced::Listener;
 use super::failure::Failure;
 use super::pool::Server;
 use super::problem::needs_new_connection;
@@ -20,6 +21,8 @@ use super::settings::Settings;
 /// The route to the buckets of one limiter.
 pub(super) struct Route {
     settings: Arc<Settings>,
+    /// The limiter, which listens to every server that it tries.
+    listener: Arc<Listener>,
     /// The server to try next.
     next: Arc<Server>,
     /// The server that replied last.
@@ -39,9 +42,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 impl Route {
     /// Creates a route that begins at the first node of the settings.
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, listener: Arc<Listener>) -> Self {
         let next = Server::of(&settings.nodes[0]);
-        Self { settings, last: Arc::clone(&next), next, place: 0 }
+        next.listen(&listener);
+        Self { settings, listener, last: Arc::clone(&next), next, place: 0 }
     }
 
     /// Runs a command on the server that has its keys, and follows redirections.
@@ -66,7 +70,7 @@ impl Route {
             let redirected = || failure.error.redirect_node().and_then(|(address, _)| access.to(address));
             match (failure.error.code(), redirected()) {
                 _ if !access.cluster => return Err(failure),
-                (Some("MOVED"), Some(access)) => self.next = Server::of(&access),
+                (Some("MOVED"), Some(access)) => self.turn_to(Server::of(&access)),
                 (Some("ASK"), Some(access)) => target = Some(Server::of(&access)),
                 (Some("TRYAGAIN"), _) => {}
                 (code, _) => {
@@ -91,6 +95,11 @@ impl Route {
     fn try_another_node(&mut self) {
         let given = &self.settings.nodes;
         self.place = (self.place + 1) % (given.len() + 1);
-        self.next = given.get(self.place).map_or_else(|| Arc::clone(&self.last), Server::of);
+        self.turn_to(given.get(self.place).map_or_else(|| Arc::clone(&self.last), Server::of));
+    }
+
+    fn turn_to(&mut self, server: Arc<Server>) {
+        server.listen(&self.listener);
+        self.next = server;
     }
 }

@@ -33,6 +33,8 @@
 //! A reply is a [`BatchReply`], field by field. One number says if a quota is used up: 0 for no, 1
 //! for yes, and 2 if the batch has the probe. Each [`Decision`] is a number and a byte: the wait,
 //! and the limit counted from 1, or 0 for none, plus 128 if the call was refused.
+//!
+//! An [`Announcement`] is the number of limits, and then field by field, followed by the key.
 
 /// Writes a batch.
 #[derive(Debug, Default)]
@@ -203,6 +205,35 @@ impl BatchReply {
             resets_in,
             highest,
         })
+    }
+}
+
+/// What the script publishes when a hold begins.
+#[derive(Debug, PartialEq)]
+pub(super) struct Announcement {
+    /// When the server decided the batch with the hold, in microseconds of its clock.
+    pub(super) decided: u64,
+    /// For how many nanoseconds nothing is admitted.
+    pub(super) held_for: u64,
+    /// True if that is because a quota is used up.
+    pub(super) is_exhausted: bool,
+    /// For how many nanoseconds no call is admitted that takes from a limit, by bucket.
+    pub(super) shut_for: Vec<u64>,
+}
+
+impl Announcement {
+    /// Reads an announcement, and the key of the limiter that it is for. Returns `None` if the
+    /// script cannot have written it.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, &str)> {
+        let mut bytes = Reader(bytes);
+        let (limits, decided) = (bytes.number()?, bytes.number()?);
+        let (held_for, quota) = (bytes.number()?, bytes.number()?);
+        let mut shut_for = Vec::new();
+        for _ in 0..limits {
+            shut_for.push(bytes.number()?);
+        }
+        let key = std::str::from_utf8(bytes.0).ok()?;
+        Some((Self { decided, held_for, is_exhausted: quota > 0, shut_for }, key))
     }
 }
 

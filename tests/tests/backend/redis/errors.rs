@@ -48,14 +48,6 @@ fn a_wrong_password_or_none() {
 }
 
 #[test]
-fn a_password_where_there_is_none() {
-    let server = RedisServer::start();
-    let text = "rejects the client: it did not accept the user and password; check the user, the password and the \
-                permissions";
-    refused(format!("redis://:{PASSWORD}@{}", server.address()), &server, text);
-}
-
-#[test]
 fn a_user_who_may_not_run_scripts_or_touch_the_key() {
     for rules in ["~* &* +@all -evalsha", "~* &* +@all -eval", "~other:* &* +@all"] {
         let server = RedisServer::builder().user("ann", PASSWORD, rules).start();

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis, StoreError, StoreProblem};
-use openlimit_tests::redis::hostile::decided;
+use openlimit_tests::redis::hostile::{accept, decided};
 use openlimit_tests::redis::{Hostile, RedisServer};
 use openlimit_tests::secs;
 
@@ -52,7 +52,7 @@ fn is_cut_off(command: &'static str, start: &'static [u8], rest: &[u8]) {
     let counter = Arc::clone(&sent);
     let server = Hostile::to_all(move |name, stream| {
         if name != command {
-            return stream.write_all(b"+OK\r\n");
+            return accept(name, stream);
         }
         stream.write_all(start)?;
         loop {
@@ -118,8 +118,14 @@ fn a_connection_that_is_closed_in_the_middle_of_a_reply_is_an_outage() {
 #[test]
 fn so_is_one_that_is_closed_after_the_reply_to_another_limiter() {
     let begun = AtomicUsize::new(0);
-    let server = Hostile::to_scripts(move |stream| {
+    let server = Hostile::to_all(move |command, stream| {
         let reply = granted(0.0, 0.0);
+        match command {
+            // Without RESP3 there is no other command between the two.
+            "HELLO" => return stream.write_all(b"-ERR unknown command\r\n"),
+            "EVALSHA" => {}
+            _ => return accept(command, stream),
+        }
         match begun.fetch_add(1, Ordering::SeqCst) {
             // Both are in flight before the first reply.
             0 => Ok(()),

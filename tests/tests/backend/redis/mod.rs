@@ -1,6 +1,7 @@
 //! Tests of limits that are shared through Redis. `OPENLIMIT_REDIS_SERVER` names another server
 //! than `redis-server`.
 
+mod announced;
 mod clock;
 mod cluster;
 mod concurrency;

@@ -51,3 +51,7 @@ do
   end --*
   if allowed > 0 then rate$ = allowed end --*
 end
+
+-- Calls that take from some limit could depart, and cannot any more.
+local begins = false
+if stood$ <= now and max(held, shut$) > now then begins = true end --*

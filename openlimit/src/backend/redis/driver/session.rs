@@ -64,9 +64,9 @@ impl Session {
             return Err(error(FORKED.into()));
         }
         self.started.get_or_init(|| {
-            let owner = Owner::Live(limiter());
-            let settings = Arc::clone(&self.settings);
-            let client = move || Client::new(Arc::clone(&settings));
+            let (limiter, settings) = (limiter(), Arc::clone(&self.settings));
+            let owner = Owner::Live(Weak::clone(&limiter));
+            let client = move || Client::new(Arc::clone(&settings), Weak::clone(&limiter));
             runtime.spawn(supervise(owner, Arc::clone(&self.link), Arc::clone(&self.settings), client));
         });
         Ok(runtime)

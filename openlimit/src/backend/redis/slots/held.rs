@@ -1,7 +1,10 @@
-//! Holds of shared limits: one process sends it to the server, and the others learn of it with
-//! their next reply.
+//! Holds of shared limits: one process sends it to the server, which announces it to the others.
+//! They also learn of it with their next reply.
 //!
 //! # How soon
+//!
+//! A client that hears of the hold begins it at once (`announced.rs`). What follows is for those
+//! that do not.
 //!
 //! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the
 //! last reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time
@@ -88,7 +91,7 @@ impl Slots {
 
     /// Moves the end of the hold of one limit to `until`, which may be over. Its rate stands still
     /// until then if it climbs.
-    fn shut_limit_until(&mut self, bucket: usize, until: u64, now: u64) {
+    pub(super) fn shut_limit_until(&mut self, bucket: usize, until: u64, now: u64) {
         let from = now.max(self.opens_at(bucket));
         self.setbacks += u64::from(until > self.shut_until[bucket].max(now));
         self.shut_until[bucket] = until;
@@ -137,7 +140,7 @@ impl Slots {
     }
 
     /// Lets the buckets that decide during an outage know of all holds.
-    fn tell_share(&mut self, now: u64) {
+    pub(super) fn tell_share(&mut self, now: u64) {
         let share = &mut self.alone.share;
         share.release(now);
         if self.is_exhausted {
@@ -188,7 +191,7 @@ impl Slots {
 
     /// Moves the end of the hold to `until`, which may be over. Rates that climb stand still until
     /// then.
-    fn hold_until(&mut self, until: u64, now: u64) {
+    pub(super) fn hold_until(&mut self, until: u64, now: u64) {
         let before = mem::replace(&mut self.held_until, until);
         for (known, shut) in self.climbs.iter_mut().zip(&self.shut_until) {
             let (from, to) = (before.max(*shut), until.max(*shut));

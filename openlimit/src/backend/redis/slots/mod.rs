@@ -26,7 +26,7 @@
 //! * `shares` lets calls of a reserved priority go before those below.
 //! * `marks` remembers what was granted before each call, for what responses say.
 //! * `estimate` computes what is known of the buckets between two replies.
-//! * `held` admits nothing during a hold.
+//! * `held` admits nothing during a hold. `announced` begins one before a reply says so.
 //! * `change` changes the limits, and takes over those that another process has updated. `past`
 //!   knows what calls before that weigh.
 //! * `resets` follows limits that reset by the calendar. `windows` are those of one limit.
@@ -37,6 +37,7 @@
 
 mod ahead;
 mod alone;
+mod announced;
 mod as_new;
 mod batch;
 mod change;

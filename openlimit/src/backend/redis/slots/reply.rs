@@ -77,8 +77,11 @@ impl Slots {
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.trip_of_all.set(self.usual_trip);
         self.seen_at = now.saturating_sub(age);
-        self.learn_limit_holds(reply, lost, now);
-        self.learn_hold(reply, lost, now);
+        let knows_holds = self.knows_holds(reply);
+        if knows_holds {
+            self.learn_limit_holds(reply, lost, now);
+            self.learn_hold(reply, lost, now);
+        }
         self.learn_paces(reply, lost, now);
         self.note_marks(reply, &calls, lost);
         for ((late, bucket), scale) in self.late.iter_mut().zip(&reply.buckets).zip(&self.scales) {
@@ -147,7 +150,7 @@ impl Slots {
         }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
-        let is_held = self.held_until > now && self.ledger.has_hold();
+        let is_held = self.held_until > now && (self.ledger.has_hold() || !knows_holds);
         if is_held_up && reply.granted() > 0 || was_local || is_held {
             self.drop_all(now);
         } else {

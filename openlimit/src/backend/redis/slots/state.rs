@@ -88,6 +88,9 @@ pub(crate) struct Slots {
     pub(super) wants_news: bool,
     /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
     pub(super) held_at_server: u64,
+    /// When a hold began that was announced since the last reply, in microseconds of the server's
+    /// clock.
+    pub(super) heard_at: Option<u64>,
     /// The longest hold that it believes.
     pub(super) max_hold: u64,
     /// The earliest time to ask for calls again, while this client is in line.
@@ -238,6 +241,7 @@ impl Slots {
             probe_slot: 0,
             wants_news: false,
             held_at_server: 0,
+            heard_at: None,
             max_hold,
             ask_at: 0,
             kept_in_line: None,

@@ -16,7 +16,7 @@ use crate::admission::{Admission, Decided, Policy};
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::shared::shared;
 use crate::backend::redis::slots::{LOCAL, Met, Slots};
-use crate::backend::redis::wire::BatchReply;
+use crate::backend::redis::wire::{Announcement, BatchReply};
 use crate::backend::{Backend, Buckets as _, Starting};
 use crate::bucket::CLIMB;
 use crate::error::{StoreError, StoreProblem};
@@ -96,6 +96,8 @@ struct Run {
     departures: Vec<Departure>,
     lost: Vec<u64>,
     resets: Vec<u64>,
+    /// Holds that are announced, and when they are heard.
+    announced: Vec<(u64, Announcement)>,
 }
 
 /// What happens beside what always does.
@@ -147,7 +149,8 @@ fn run(seed: u64, also: Also) {
         }
     });
     let members = members.collect();
-    let mut run = Run { world, members, departures: Vec::new(), lost: Vec::new(), resets: Vec::new() };
+    let (departures, lost, resets, announced) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut run = Run { world, members, departures, lost, resets, announced };
     while run.world.clock < FAULTS {
         run.fault(also);
         run.step(true);
@@ -248,6 +251,7 @@ impl Run {
     /// Lets a step of time pass.
     fn step(&mut self, with_faults: bool) {
         self.world.clock += STEP;
+        self.hear();
         for id in 0..self.members.len() {
             self.end_calls(id, with_faults);
             self.arrive(id);
@@ -255,6 +259,16 @@ impl Run {
             self.admit(id);
             self.exchange(id);
             self.admit(id);
+        }
+    }
+
+    /// Lets all members hear what is announced, whatever is on its way to them.
+    fn hear(&mut self) {
+        let now = self.world.clock;
+        for (_, announcement) in self.announced.extract_if(.., |(at, _)| *at <= now) {
+            for member in self.members.iter_mut().filter(|member| !member.is_cut_off) {
+                slots(&mut member.admission.backend).hear(&announcement, now);
+            }
         }
     }
 
@@ -327,7 +341,7 @@ impl Run {
     ) {
         let sent = self.world.clock;
         let (identity, limits) = by;
-        let Member { keys, is_cut_off, flight, .. } = &mut self.members[id];
+        let Member { keys, is_cut_off, .. } = &mut self.members[id];
         let mut decided = None;
         if !*is_cut_off || is_decided {
             decided = Some(self.world.eval_as(&identity.text(), keys, &bytes));
@@ -343,6 +357,14 @@ impl Run {
             }
             None => {}
         }
+        // Some are announced again, and some never.
+        if let Some(holds) = reply.as_ref().map(Announcement::of).filter(Announcement::holds)
+            && self.random(2) == 0
+        {
+            let late = self.random(3) * STEP;
+            self.announced.push((sent + late, holds));
+        }
+        let Member { flight, .. } = &mut self.members[id];
         let at = sent + if reply.is_some() || others.is_some() { trip } else { 20 * MILLI };
         *flight = Some(Flight { bytes, sent, at, reply, others, identity, limits });
     }

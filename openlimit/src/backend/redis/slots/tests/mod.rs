@@ -11,6 +11,7 @@ use crate::backend::redis::wire::Decision;
 use crate::limits::{Amounts, Priority, Rate};
 
 mod alone;
+mod announced;
 mod as_new;
 mod client;
 mod closed_loop;

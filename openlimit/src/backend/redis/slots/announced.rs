@@ -1,0 +1,41 @@
+//! Holds that the server announces, before a reply says so.
+
+use super::state::Slots;
+use crate::backend::redis::wire::{Announcement, BatchReply};
+
+impl Slots {
+    /// Begins the holds of an announcement at once. What is on hold already is left to the next
+    /// reply, and so is what this client itself has changed.
+    pub(in crate::backend::redis) fn hear(&mut self, announced: &Announcement, now: u64) {
+        let Announcement { decided, held_for, is_exhausted, shut_for } = announced;
+        if *decided <= self.ledger.seen_at() || shut_for.len() != self.scales.len() {
+            return;
+        }
+        self.heard_at = Some(*decided);
+        let most = self.max_hold;
+        let until = |time: u64| now + time.min(most);
+        if *held_for > 0 && !self.is_held(now) && !self.ledger.has_hold() {
+            // Otherwise the next reply would seem to prolong it.
+            self.held_at_server = decided + held_for / 1_000;
+            self.drop_all(now);
+            self.setbacks += 1;
+            self.hold_until(until(*held_for), now);
+            (self.is_exhausted, self.probe_slot) = (*is_exhausted, 0);
+        }
+        for (bucket, time) in shut_for.iter().enumerate() {
+            let is_open = self.shut_until[bucket] <= now && !self.ledger.changes_limit_hold(bucket);
+            if *time > 0 && is_open {
+                self.shut_limit_until(bucket, until(*time), now);
+            }
+        }
+        self.drop_held(now);
+        self.tell_share(now);
+    }
+
+    /// Returns true if a reply may know of the hold that was announced last. It may also have been
+    /// decided before that, and be applied only now. Then it says nothing about holds, and what it
+    /// grants may not be used.
+    pub(super) fn knows_holds(&mut self, reply: &BatchReply) -> bool {
+        self.heard_at.take().is_none_or(|heard_at| heard_at <= reply.decided)
+    }
+}

@@ -1,0 +1,132 @@
+//! Holds that are announced: what the next reply says decides, whenever it comes.
+
+use super::client::Tenant;
+use super::world::{SLOW, World};
+use crate::backend::Buckets as _;
+use crate::backend::redis::wire::{Announcement, BatchReply};
+
+const SECOND: u64 = 1_000_000_000;
+const REQUESTS: usize = 0;
+const TOKENS: usize = 1;
+
+/// A world with two clients that the server knows.
+fn two() -> (World, Tenant, Tenant) {
+    let mut world = World::start(SLOW);
+    let (mut one, mut other) = (world.client(), world.client());
+    for client in [&mut one, &mut other] {
+        world.call(client, [1, 0]);
+    }
+    (world, one, other)
+}
+
+impl Announcement {
+    /// What the script publishes with a reply.
+    pub(super) fn of(reply: &BatchReply) -> Self {
+        let shut_for = reply.buckets.iter().map(|bucket| bucket.shut_for).collect();
+        let BatchReply { decided, held_for, is_exhausted, .. } = *reply;
+        Self { decided, held_for, is_exhausted, shut_for }
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        self.held_for > 0 || self.shut_for.iter().any(|time| *time > 0)
+    }
+}
+
+/// Has a client begin a hold of a second, and returns what is announced.
+fn hold(world: &mut World, client: &mut Tenant) -> Announcement {
+    client.slots.hold(world.clock + SECOND, world.clock);
+    Announcement::of(&world.exchange(client))
+}
+
+#[test]
+fn a_hold_that_is_announced_gives_back_the_slots() {
+    let (mut world, mut one, mut other) = two();
+    other.join([1, 0]);
+    world.exchange(&mut other);
+    assert_eq!(other.slots.slots.len(), 1);
+    let announcement = hold(&mut world, &mut one);
+    other.slots.hear(&announcement, world.clock);
+    assert!(other.slots.slots.is_empty() && other.slots.is_held(world.clock));
+    assert!(other.slots.ledger.is_pending() && other.slots.held_until() > world.clock + SECOND / 2);
+    world.exchange(&mut other);
+    assert!(other.slots.is_held(world.clock));
+}
+
+#[test]
+fn a_reply_from_before_an_announcement_does_not_end_the_hold_and_its_slots_are_given_back() {
+    let (mut world, mut one, mut other) = two();
+    other.join([1, 0]);
+    let mut announcement = None;
+    let reply = world.exchange_while(&mut other, |world, other| {
+        let heard = hold(world, &mut one);
+        other.slots.hear(&heard, world.clock);
+        announcement = Some(heard);
+    });
+    assert_eq!((reply.granted(), reply.held_for), (1, 0));
+    assert!(other.slots.is_held(world.clock) && other.slots.slots.is_empty());
+    // It is heard twice.
+    other.slots.hear(&announcement.unwrap(), world.clock);
+    one.slots.release(world.clock);
+    world.exchange(&mut one);
+    // Every later reply decides, also one that ends the hold.
+    other.slots.wants_news = true;
+    world.exchange(&mut other);
+    assert!(!other.slots.is_held(world.clock));
+}
+
+#[test]
+fn an_announcement_from_before_a_reply_changes_nothing() {
+    let (mut world, mut one, mut other) = two();
+    let announcement = hold(&mut world, &mut one);
+    one.slots.release(world.clock);
+    world.exchange(&mut one);
+    other.slots.wants_news = true;
+    world.exchange(&mut other);
+    other.slots.hear(&announcement, world.clock);
+    assert!(!other.slots.is_held(world.clock));
+}
+
+#[test]
+fn an_announcement_does_not_undo_what_the_client_itself_has_just_ended() {
+    let (mut world, mut one, mut other) = two();
+    let first = hold(&mut world, &mut one);
+    other.slots.hear(&first, world.clock);
+    other.slots.release(world.clock);
+    world.clock += 1_000_000;
+    let second = Announcement { decided: first.decided + 1_000, ..first };
+    other.slots.hear(&second, world.clock);
+    assert!(!other.slots.is_held(world.clock));
+}
+
+#[test]
+fn a_hold_of_one_limit_that_is_announced_leaves_the_slots_of_other_calls() {
+    let (mut world, mut one, mut other) = two();
+    for amounts in [[1, 0], [1, 10]] {
+        other.join(amounts);
+    }
+    let mut announcement = None;
+    world.exchange_while(&mut other, |world, other| {
+        one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
+        let heard = Announcement::of(&world.exchange(&mut one));
+        other.slots.hear(&heard, world.clock);
+        announcement = Some(heard);
+    });
+    assert_eq!(other.slots.slots.len(), 1);
+    assert!(other.slots.limit_held_until(TOKENS) > world.clock);
+    assert_eq!((other.slots.limit_held_until(REQUESTS), other.slots.held_until()), (0, 0));
+}
+
+#[test]
+fn a_clock_that_was_set_back_hides_no_more_than_one_reply() {
+    let (mut world, mut one, mut other) = two();
+    let announcement = hold(&mut world, &mut one);
+    other.slots.hear(&announcement, world.clock);
+    one.slots.release(world.clock);
+    world.exchange(&mut one);
+    world.set_server_back(std::time::Duration::from_secs(1));
+    for is_held in [true, false] {
+        other.slots.wants_news = true;
+        world.exchange(&mut other);
+        assert_eq!(other.slots.is_held(world.clock), is_held);
+    }
+}
