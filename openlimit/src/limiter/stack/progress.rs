@@ -87,7 +87,7 @@ impl Progress {
         }
         let place = self.keys.len();
         let Some(next) = self.levels.get(place) else { return self.depart() };
-        match next.core().join(next.waiter(), call.waker(), elsewhere(&self.trips(), place)) {
+        match next.core().join(next.waiter(), call.waker(), self.trip_elsewhere(place)) {
             Ok((key, long_wait)) => {
                 self.keys.push(key);
                 self.long_waits.extend(long_wait.map(|wait| (next.handle.clone(), wait)));
@@ -101,9 +101,8 @@ impl Progress {
     fn depart(&mut self) -> Step {
         if !depart_all(&mut self.levels, &self.keys) {
             // All whose turn is over are asked at once, so that it has them at about the same time.
-            let trips = self.trips();
             for (place, key) in self.keys.iter().enumerate() {
-                self.levels[place].core().retract(*key, elsewhere(&trips, place));
+                self.levels[place].core().retract(*key, self.trip_elsewhere(place));
             }
             return Step::Again;
         }
@@ -122,9 +121,10 @@ impl Progress {
         Step::End(Ok(()))
     }
 
-    /// Returns the time of a round trip to the store of each limiter.
-    fn trips(&self) -> Vec<u64> {
-        self.levels.iter().map(|level| level.core().round_trip()).collect()
+    /// Returns the longest usual round trip to the stores of all limiters but one.
+    fn trip_elsewhere(&self, place: usize) -> u64 {
+        let others = self.levels.iter().enumerate().filter(|(other, _)| *other != place);
+        others.map(|(_, level)| level.core().round_trip()).max().unwrap_or(0)
     }
 
     /// Waits for its turn in one level. If that may take long, lets others go before it in the
@@ -197,10 +197,4 @@ impl Progress {
             level.core().leave(key);
         }
     }
-}
-
-/// Returns the longest of these round trips but that of the limiter at `place`.
-fn elsewhere(trips: &[u64], place: usize) -> u64 {
-    let others = trips.iter().enumerate().filter(|(other, _)| *other != place);
-    others.map(|(_, trip)| *trip).max().unwrap_or(0)
 }
