@@ -4,10 +4,10 @@
 -- Each limit is a leaky bucket. `level` is how full it is, and 1 ns of it leaks in 1 ns. A call of
 -- weight w fits as soon as level + w <= fit, where `fit` is the burst less the jitter. So it has to
 -- wait for level + w - fit. A call with w > fit waits for an empty bucket, and then for what the
--- burst does not cover of w and `longest_pause`, which is the jitter unless the provider counts in
--- windows. `rested` is for how long the bucket has been empty. If
--- the call is larger than the burst, it leaves a debt that later calls wait for. All of that is
--- timed by the server's clock, so clients whose clocks differ agree.
+-- burst does not cover of w and `longest_pause`. That is the jitter, unless the provider counts in
+-- windows. `rested` is for how long the bucket has been empty. If the call is larger than the
+-- burst, it leaves a debt that later calls wait for. All of that is timed by the server's clock, so
+-- clients whose clocks differ agree.
 
 -- A call is granted at once, for a later moment, and the client sleeps until then. `due` is the
 -- time from now until that moment: the longest wait that any of the limits asks for. Every limit is
@@ -84,8 +84,8 @@ end
 for place = #line - 2, 1, -3 do
   if line[place + 1] <= now then leave_line(place) end
 end
--- How much of a turn the granted calls take, and how many they are. How long the turn of a call that
--- was kept back takes, and when to ask again for it: for its turn, or until it is near.
+-- How much of a turn the granted calls take, and how many they are. How long the turn takes of a
+-- call that was kept back, and when to ask again for it: for its turn, or until it is near.
 local turn, granted, takes, turn_in = 0, 0, 0
 -- When to ask again for a call that was kept back for its share.
 local has_served, share_in = false

@@ -40,8 +40,8 @@
 -- place of `rested`), and the highest `fit` in it (`was_fit`), since the next client may have
 -- another one, and an update may lower it. When the window is over, so much of the level is gone,
 -- and what the windows since then allow. What is left is a debt. Nothing of the charges before can
--- be given back any more. A client sends the highest `fit` that it knows of, too (`window.back`), in
--- case that the state is lost.
+-- be given back any more. In case that the state is lost, a client also sends the highest `fit`
+-- that it knows of (`window.back`).
 
 -- The client knows the calendar. It sends when two windows in a row begin and end: that in which it
 -- believes the server to be, and the next one. The server's clock decides which of them it is in.
