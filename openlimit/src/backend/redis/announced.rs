@@ -20,6 +20,18 @@ use crate::queue::Refusals;
 /// The channel of all announcements. `decide/reply.lua` publishes there.
 pub(super) const CHANNEL: &str = "openlimit:holds";
 
+/// Returns the message if it came on the channel.
+pub(super) fn message(push: &PushInfo) -> Option<&[u8]> {
+    match (&push.kind, &*push.data) {
+        (PushKind::Message, [Value::BulkString(channel), Value::BulkString(message)])
+            if channel == CHANNEL.as_bytes() =>
+        {
+            Some(message)
+        }
+        _ => None,
+    }
+}
+
 /// A limiter that follows the announcements for its key.
 pub(super) struct Listener {
     key: String,
@@ -59,10 +71,8 @@ impl Listeners {
         of_key.push(Arc::downgrade(listener));
     }
 
-    /// Hands a message of the server to the listeners that it is for.
-    pub(super) fn receive(&self, message: &PushInfo) {
-        let PushInfo { kind: PushKind::Message, data } = message else { return };
-        let [_, Value::BulkString(message)] = &**data else { return };
+    /// Hands a message on the channel to the listeners that it is for.
+    pub(super) fn receive(&self, message: &[u8]) {
         let Some((announcement, key)) = Announcement::read(message) else { return };
         // Not under the lock: a limiter takes its own.
         let listeners: Vec<_> = match self.0.lock().get(key) {

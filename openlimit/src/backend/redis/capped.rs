@@ -9,8 +9,8 @@
 //! since the last reply: they belong to commands that are in flight. While none is, as much is
 //! allowed as for one: a server may report an error before it closes the connection.
 //!
-//! The server may also send what is no reply (see `announced`). While no command is in flight,
-//! the count starts anew with each such message. Otherwise they are counted, too.
+//! The server also sends announcements (see `announced`). The count starts anew with each, since it
+//! is not buffered any more. Otherwise, many of them beside a slow reply would seem to be a long one.
 //!
 //! A command that ends without a reply, because it took too long, does not start the count anew.
 //! Otherwise, a thousand limiters that lose patience one by one with the same endless reply would
@@ -70,12 +70,9 @@ impl Replies {
         InFlight(self)
     }
 
-    /// Notes that there is a message of the server that is no reply. While a command is in flight,
-    /// it may be a part of what comes instead of the reply.
-    pub(super) fn told(&self) {
-        if self.in_flight.load(Ordering::Relaxed) == 0 {
-            self.bytes.store(0, Ordering::Relaxed);
-        }
+    /// Notes that an announcement is there.
+    pub(super) fn announced(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
     }
 
     /// Counts bytes that were read.
@@ -167,15 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn messages_between_replies_have_no_end_and_those_before_a_reply_do() {
+    fn any_number_of_announcements_may_come_before_a_reply_or_between_two() {
         let replies = Replies::default();
-        for _ in 0..1_000 {
-            assert!(replies.read(LONGEST_REPLY).is_ok());
-            replies.told();
+        for _ in 0..2 {
+            for _ in 0..1_000 {
+                assert!(replies.read(LONGEST_REPLY).is_ok());
+                replies.announced();
+            }
+            _ = replies.begin();
         }
-        let _command = replies.begin();
         assert!(replies.read(LONGEST_REPLY).is_ok());
-        replies.told();
         assert!(replies.read(1).is_err());
     }
 

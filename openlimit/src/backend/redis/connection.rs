@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::access::Access;
-use super::announced::{CHANNEL, Listeners};
+use super::announced::{self, CHANNEL, Listeners};
 use super::capped::{Capped, Replies};
 use super::stream;
 
@@ -63,14 +63,19 @@ async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connec
         || async { Ok::<_, RedisError>(Capped::new(stream::open(access).await?, Arc::clone(&replies))) };
     // Only with RESP3 may a server send what is no reply.
     let (heard, listeners) = (Arc::clone(&replies), Arc::clone(listeners));
-    let listening = config.clone().set_push_sender(move |message| {
-        heard.told();
-        listeners.receive(&message);
+    let listening = config.clone().set_push_sender(move |push| {
+        if let Some(message) = announced::message(&push) {
+            heard.announced();
+            listeners.receive(message);
+        }
         Ok::<_, Infallible>(())
     });
     let new = MultiplexedConnection::new_with_config;
     let resp3 = login.clone().set_protocol(ProtocolVersion::RESP3);
-    let mut commands = match new(&resp3, stream().await?, listening).await {
+    // A proxy that does not know it may not reply at all, so there is time left for the other way.
+    let opening = new(&resp3, stream().await?, listening);
+    let opened = timeout(access.timeout / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
+    let mut commands = match opened {
         Ok((commands, task)) => {
             tasks.spawn(task);
             let mut subscribing = commands.clone();

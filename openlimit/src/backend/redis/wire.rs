@@ -213,6 +213,9 @@ impl BatchReply {
 pub(super) struct Announcement {
     /// When the server decided the batch with the hold, in microseconds of its clock.
     pub(super) decided: u64,
+    /// When the state began. Identifies the state: other databases of the server may have the key,
+    /// too.
+    pub(super) epoch: u64,
     /// For how many nanoseconds nothing is admitted.
     pub(super) held_for: u64,
     /// True if that is because a quota is used up.
@@ -226,14 +229,14 @@ impl Announcement {
     /// script cannot have written it.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, &str)> {
         let mut bytes = Reader(bytes);
-        let (limits, decided) = (bytes.number()?, bytes.number()?);
+        let (limits, decided, epoch) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let (held_for, quota) = (bytes.number()?, bytes.number()?);
         let mut shut_for = Vec::new();
         for _ in 0..limits {
             shut_for.push(bytes.number()?);
         }
         let key = std::str::from_utf8(bytes.0).ok()?;
-        Some((Self { decided, held_for, is_exhausted: quota > 0, shut_for }, key))
+        Some((Self { decided, epoch, held_for, is_exhausted: quota > 0, shut_for }, key))
     }
 }
 

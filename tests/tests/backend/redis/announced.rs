@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::thread;
+use std::time::Duration;
+
 use openlimit::feedback::Observation;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Redis, Stack};
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer};
@@ -104,6 +107,25 @@ fn a_hold_stops_only_the_limiters_of_its_name_on_its_server() {
 }
 
 #[test]
+fn a_hold_stops_no_limiter_of_its_name_in_another_database() {
+    let server = RedisServer::start();
+    let one = limiter(Redis::new(server.url()));
+    drop(one.acquire(Cost::new()).blocking().unwrap());
+    let (same, stopped) = cut_off(&server, Redis::new);
+    let (other, goes_on) = cut_off(&server, |url| Redis::new(url + "/1"));
+    for proxy in [&same, &other] {
+        proxy.freeze_requests();
+    }
+    one.hold(secs(300), "429").unwrap();
+    eventually("a call is stopped", || is_held(stopped.try_acquire(Cost::new())));
+    // A message comes to one connection at nearly the time that it comes to another.
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(10));
+        drop(goes_on.try_acquire(Cost::new()).unwrap());
+    }
+}
+
+#[test]
 fn without_the_right_to_hear_of_holds_a_process_learns_of_them_with_its_next_reply() {
     for right in ["-subscribe", "-publish", "-hello", "resetchannels"] {
         let server = RedisServer::builder().user("ann", "secret", "~* &* +@all").start();
@@ -134,6 +156,37 @@ fn announcements_are_heard_again_after_a_new_connection() {
     eventually("a call is stopped", || is_held(other.try_acquire(Cost::new())));
 }
 
+/// Publishes a message on the channel, and returns how many connections listen.
+fn publish(server: &RedisServer, message: &[u8]) -> u64 {
+    let mut command = redis::cmd("PUBLISH");
+    command.arg("openlimit:holds").arg(message);
+    server.query(&command)
+}
+
+#[test]
+fn any_number_of_announcements_may_come_while_a_reply_is_late() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    let redis = Redis::new(server.url_at(proxy.address())).timeout(secs(60));
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).redis(redis);
+    let limiter = limiter.build().unwrap();
+    drop(limiter.acquire(Cost::new()).blocking().unwrap());
+    eventually("it listens", || publish(&server, b"") > 0);
+    proxy.freeze_requests();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| limiter.acquire(Cost::new()).timeout(secs(20)).blocking());
+        // Its batch is on its way soon after that.
+        eventually("the call waits", || limiter.status().unwrap().waiting > 0);
+        thread::sleep(Duration::from_millis(50));
+        for _ in 0..20 {
+            publish(&server, &[b'x'; 10_000]);
+        }
+        eventually("all are there", || proxy.bytes()[1] > 200_000);
+        proxy.resume();
+        drop(call.join().unwrap().unwrap());
+    });
+}
+
 #[test]
 fn what_is_no_announcement_is_not_heard() {
     let server = RedisServer::start();
@@ -141,30 +194,28 @@ fn what_is_no_announcement_is_not_heard() {
     let take = || limiter.acquire(Cost::new()).timeout(secs(20)).blocking().map(drop);
     take().unwrap();
     let publish = |message: &[u8]| {
-        let mut command = redis::cmd("PUBLISH");
-        command.arg("openlimit:holds").arg(message);
-        eventually("it listens", || server.query::<u64>(&command) > 0);
+        eventually("it listens", || publish(&server, message) > 0);
     };
-    let number = |number: f64| number.to_le_bytes().to_vec();
-    let key = b"openlimit:{chat}".to_vec();
     let message = |numbers: &[f64]| {
-        let numbers: Vec<_> = numbers.iter().map(|one| number(*one)).collect();
-        [numbers.concat(), key.clone()].concat()
+        let numbers: Vec<_> = numbers.iter().map(|number| number.to_le_bytes()).collect();
+        [numbers.as_flattened(), b"openlimit:{chat}"].concat()
     };
-    let (late, hour) = (server.time_us() as f64 * 2.0, 3.6e12);
+    let (epoch, late, hour) = (epoch(&server, &limiter), server.time_us() as f64 * 2.0, 3.6e12);
     for numbers in [
         &[][..],
         &[1.0],
         // Of other limits, of too many, and of none.
-        &[1.0, late, hour, 0.0, 0.0],
-        &[1e15, late, hour, 0.0, 0.0],
-        &[0.0, late, hour, 0.0],
+        &[1.0, late, epoch, hour, 0.0, 0.0],
+        &[1e15, late, epoch, hour, 0.0, 0.0],
+        &[0.0, late, epoch, hour, 0.0],
         // No numbers.
-        &[2.0, late, f64::NAN, 0.0, 0.0, 0.0],
-        &[2.0, late, f64::INFINITY, 0.0, 0.0, 0.0],
-        &[2.0, late, -1.0, 0.0, 0.0, 0.0],
+        &[2.0, late, epoch, f64::NAN, 0.0, 0.0, 0.0],
+        &[2.0, late, epoch, f64::INFINITY, 0.0, 0.0, 0.0],
+        &[2.0, late, epoch, -1.0, 0.0, 0.0, 0.0],
         // It was decided before the last reply.
-        &[2.0, 1.0, hour, 0.0, 0.0, 0.0],
+        &[2.0, 1.0, epoch, hour, 0.0, 0.0, 0.0],
+        // It is about other data.
+        &[2.0, late, epoch - 1.0, hour, 0.0, 0.0, 0.0],
     ] {
         publish(&message(numbers));
     }
@@ -173,6 +224,20 @@ fn what_is_no_announcement_is_not_heard() {
     limiter.flush(secs(20)).blocking().unwrap();
     assert!(limiter.status().unwrap().hold.is_none());
     take().unwrap();
+    publish(&message(&[2.0, late, epoch, hour, 0.0, 0.0, 0.0]));
+    eventually("one that is right is heard", || limiter.status().unwrap().hold.is_some());
+}
+
+/// Returns when the state of the limiter began, as an announcement says.
+fn epoch(server: &RedisServer, limiter: &RateLimiter) -> f64 {
+    let mut connection = server.connect().unwrap();
+    let mut channel = connection.as_pubsub();
+    channel.subscribe("openlimit:holds").unwrap();
+    limiter.hold(secs(300), "429").unwrap();
+    let message = channel.get_message().unwrap();
+    limiter.release().unwrap();
+    limiter.flush(secs(20)).blocking().unwrap();
+    f64::from_le_bytes(message.get_payload_bytes()[16..24].try_into().unwrap())
 }
 
 #[test]

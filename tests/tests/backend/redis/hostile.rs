@@ -194,3 +194,15 @@ fn what_a_terminal_would_act_on_is_escaped() {
     let debug = format!("{error:?}");
     assert!(debug.chars().all(|char| char.is_ascii_graphic() || char == ' '), "{debug}");
 }
+
+#[test]
+fn a_proxy_that_swallows_what_it_does_not_know_is_enough() {
+    let server = Hostile::to_all(|command, stream| match command {
+        "HELLO" => Ok(()),
+        "EVALSHA" => stream.write_all(&granted(0.0, 0.0)),
+        _ => accept(command, stream),
+    });
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(10));
+    let limiter = limiter.redis(Redis::new(server.url())).build().unwrap();
+    drop(limiter.acquire(Cost::new()).timeout(NEVER).blocking().unwrap());
+}

@@ -32,6 +32,6 @@ redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 -- Other clients learn of the hold at once. If this is forbidden, they do with their next reply.
 if begins then
-  redis.pcall('PUBLISH', 'openlimit:holds', pack('<dddd{{d}}', 0{{ + 1}}, now, max(0, held - now) * 1000, quota, {{max(0, shut$ - now) * 1000}}) .. KEYS[1])
+  redis.pcall('PUBLISH', 'openlimit:holds', pack('<ddddd{{d}}', 0{{ + 1}}, now, epoch, max(0, held - now) * 1000, quota, {{max(0, shut$ - now) * 1000}}) .. KEYS[1])
 end
 return pack('<d', now) .. reply

@@ -139,6 +139,11 @@ impl Ledger {
         self.seen_at
     }
 
+    /// Returns when the state of the last reply began; zero before the first one.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Returns the number of the last charge that this client knows of.
     pub(super) fn charges(&self) -> u64 {
         self.charges

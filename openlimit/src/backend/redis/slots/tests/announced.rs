@@ -23,8 +23,8 @@ impl Announcement {
     /// What the script publishes with a reply.
     pub(super) fn of(reply: &BatchReply) -> Self {
         let shut_for = reply.buckets.iter().map(|bucket| bucket.shut_for).collect();
-        let BatchReply { decided, held_for, is_exhausted, .. } = *reply;
-        Self { decided, held_for, is_exhausted, shut_for }
+        let BatchReply { decided, epoch, held_for, is_exhausted, .. } = *reply;
+        Self { decided, epoch, held_for, is_exhausted, shut_for }
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -83,6 +83,15 @@ fn an_announcement_from_before_a_reply_changes_nothing() {
     other.slots.wants_news = true;
     world.exchange(&mut other);
     other.slots.hear(&announcement, world.clock);
+    assert!(!other.slots.is_held(world.clock));
+}
+
+#[test]
+fn an_announcement_about_other_data_changes_nothing() {
+    let (mut world, mut one, mut other) = two();
+    let announcement = hold(&mut world, &mut one);
+    let elsewhere = Announcement { epoch: announcement.epoch - 1, ..announcement };
+    other.slots.hear(&elsewhere, world.clock);
     assert!(!other.slots.is_held(world.clock));
 }
 
