@@ -77,7 +77,7 @@ impl Slots {
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.trip_of_all.set(self.usual_trip);
         self.seen_at = now.saturating_sub(age);
-        let knows_holds = self.knows_holds(reply);
+        let knows_holds = self.knows_holds(reply) || lost;
         if knows_holds {
             self.learn_limit_holds(reply, lost, now);
             self.learn_hold(reply, lost, now);

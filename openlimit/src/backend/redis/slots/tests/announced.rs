@@ -1,5 +1,7 @@
 //! Holds that are announced: what the next reply says decides, whenever it comes.
 
+use std::time::Duration;
+
 use super::client::Tenant;
 use super::world::{SLOW, World};
 use crate::backend::Buckets as _;
@@ -132,10 +134,25 @@ fn a_clock_that_was_set_back_hides_no_more_than_one_reply() {
     other.slots.hear(&announcement, world.clock);
     one.slots.release(world.clock);
     world.exchange(&mut one);
-    world.set_server_back(std::time::Duration::from_secs(1));
+    world.set_server_back(Duration::from_secs(1));
     for is_held in [true, false] {
         other.slots.wants_news = true;
         world.exchange(&mut other);
         assert_eq!(other.slots.is_held(world.clock), is_held);
     }
+}
+
+#[test]
+fn a_hold_that_was_announced_outlasts_the_data_of_the_server_and_its_clock() {
+    let (mut world, mut one, mut other) = two();
+    let announcement = hold(&mut world, &mut one);
+    other.slots.hear(&announcement, world.clock);
+    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+    world.set_server_back(Duration::from_secs(1));
+    other.slots.wants_news = true;
+    let reply = world.exchange(&mut other);
+    assert!(reply.held_for == 0 && other.slots.is_held(world.clock));
+    // It tells the server again.
+    let reply = world.exchange(&mut other);
+    assert!(reply.held_for > 0 && other.slots.is_held(world.clock));
 }
