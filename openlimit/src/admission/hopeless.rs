@@ -84,14 +84,15 @@ impl Admission {
         let mut ahead = [(), ()].map(|()| (vec![0_u128; self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
         let mut checked = 0;
-        for (key, waiter) in self.queue.iter().take(MOST_CHECKED) {
+        self.queue.walk(|key, waiter| {
             let has_deadline = waiter.deadline() != u64::MAX;
             let is_below = !reserve.is_any() || reserve.is_below(waiter.urgency.priority());
             let (asked, before) = &ahead[usize::from(is_below)];
             let own = self.backend.wait_behind(waiter.amounts.as_slice(), asked, now);
             // A hold is the reason for the wait, also of calls that go later.
             let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
-            if has_deadline && wait > left_to(waiter, now) {
+            let is_hopeless = has_deadline && wait > left_to(waiter, now);
+            if is_hopeless {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
             } else {
                 for (asked, before) in &mut ahead[usize::from(is_below)..] {
@@ -103,10 +104,8 @@ impl Admission {
             }
             checked += 1;
             left -= usize::from(has_deadline);
-            if left == 0 {
-                break;
-            }
-        }
+            (left > 0 && checked < MOST_CHECKED).then_some(!is_hopeless)
+        });
         (refusals, checked)
     }
 }

@@ -6,7 +6,7 @@
 use std::iter;
 
 use super::lines::{Lines, NONE};
-use super::order::Order;
+use super::order::{Front, Order};
 use super::waiter::{Key, Waiter};
 use crate::limits::Priority;
 
@@ -18,6 +18,19 @@ impl Lines {
             let key = self.step(&mut order)?;
             self.waiter(key).map(|waiter| (key, waiter))
         })
+    }
+
+    /// Visits the waiters in the order in which they go if no other call joins, until `visit` returns
+    /// `None`. Otherwise it says if the waiter departs. One that does not has overtaken no other.
+    pub(super) fn walk(&self, mut visit: impl FnMut(Key, &Waiter) -> Option<bool>) {
+        let mut order = self.order;
+        while let Some((line, front)) = self.leave_first(&mut order) {
+            match self.waiter(front.key).and_then(|waiter| visit(front.key, waiter)) {
+                None => return,
+                Some(true) => order.gone(line, front.number),
+                Some(false) => {}
+            }
+        }
     }
 
     /// Returns the waiter that is next.
@@ -64,10 +77,18 @@ impl Lines {
     /// Returns the next call of an order, and takes it out of that as if it were admitted.
     #[inline]
     pub(super) fn step(&self, order: &mut Order) -> Option<Key> {
+        let (line, front) = self.leave_first(order)?;
+        order.gone(line, front.number);
+        Some(front.key)
+    }
+
+    /// Returns the next call of an order and the place of its priority, and takes it out of that as if
+    /// it left.
+    #[inline]
+    fn leave_first(&self, order: &mut Order) -> Option<(usize, Front)> {
         let (line, front) = order.head()?;
         let next = self.entries.get(front.key)?.next;
         order.set_front(line, self.waiter(next).map(|waiter| (next, waiter.number)));
-        order.gone(line, front.number);
-        Some(front.key)
+        Some((line, front))
     }
 }

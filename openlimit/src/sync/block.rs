@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
+use std::process;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -44,10 +45,20 @@ pub(crate) fn block_on<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// The waker of a blocked thread: it sets a flag and notifies the thread.
-#[derive(Default)]
+///
+/// In a forked child there is no such thread. Its lock may be held there for ever, and so may those
+/// of parking_lot that all conditions share. So the child wakes nobody.
 struct Signal {
+    /// The process of the thread.
+    process: u32,
     raised: Mutex<bool>,
     changed: Condvar,
+}
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self { process: process::id(), raised: Mutex::default(), changed: Condvar::default() }
+    }
 }
 
 impl Signal {
@@ -67,7 +78,9 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.raised.lock() = true;
-        self.changed.notify_one();
+        if self.process == process::id() {
+            *self.raised.lock() = true;
+            self.changed.notify_one();
+        }
     }
 }

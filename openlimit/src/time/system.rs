@@ -34,7 +34,8 @@ pub(super) fn start(process: u32) -> io::Result<()> {
 }
 
 pub(super) fn arm(armed: Armed, due: u64) {
-    if timers().is_some_and(|mut timers| timers.arm(armed, due)) {
+    // In a forked child there is no thread to notify, and parking_lot's own locks may be held for ever.
+    if timers().is_some_and(|mut timers| timers.arm(armed, due)) && !runs_elsewhere() {
         EARLIER.notify_one();
     }
 }
@@ -50,8 +51,12 @@ pub(super) fn disarm(id: u64) {
 ///
 /// Only a contended lock is checked for that, since asking the system takes as long as a call.
 fn timers() -> Option<MutexGuard<'static, Timers>> {
-    let runs_elsewhere = || THREAD.get().is_some_and(|started_in| *started_in != process::id());
     TIMERS.try_lock().or_else(|| (!runs_elsewhere()).then(|| TIMERS.lock()))
+}
+
+/// Returns true if the thread was started in the process that this one was forked from.
+fn runs_elsewhere() -> bool {
+    THREAD.get().is_some_and(|started_in| *started_in != process::id())
 }
 
 /// The time after which an entry that panicked is fired again, in nanoseconds: one second. A panic

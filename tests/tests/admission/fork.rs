@@ -194,6 +194,34 @@ fn stacked_worker() {
 
 const STACKED_FORKS: usize = 60;
 
+/// Forks while other threads constantly block and are woken.
+#[test]
+#[ignore = "the body of the workers"]
+fn blocked_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let rate = Rate::per_second(20_000).burst(millis(1));
+    let limiter = RateLimiter::builder().requests(rate).jitter(millis(0)).build().unwrap();
+    for _ in 0..4 {
+        let limiter = limiter.clone();
+        thread::spawn(move || while limiter.acquire(Cost::new()).blocking().is_ok() {});
+    }
+    for _ in 0..BLOCKED_FORKS {
+        thread::sleep(millis(1));
+        if parent_id() == 0 {
+            // The calls that wait are admitted, or the lock was held.
+            drop(limiter.reset());
+            worker::say("done");
+            process::exit(0);
+        }
+    }
+    thread::sleep(secs(2));
+    process::exit(0);
+}
+
+const BLOCKED_FORKS: usize = 300;
+
 #[test]
 fn threads_of_a_child_forked_before_the_first_call_compete_for_the_lock_as_in_any_process() {
     let outcomes = Forks::new().start("fork::crowded_worker", &["crowd"]).line();
@@ -216,6 +244,12 @@ fn a_child_forked_while_the_timer_is_set_drops_limiters_and_does_not_hang() {
 fn a_child_forked_while_a_call_of_two_limiters_goes_on_closes_them_and_does_not_hang() {
     let outcomes = Forks::new().start("fork::stacked_worker", &["stacked"]).finish();
     assert_eq!(outcomes, vec!["done"; STACKED_FORKS]);
+}
+
+#[test]
+fn a_child_forked_while_threads_block_admits_their_calls_and_does_not_hang() {
+    let outcomes = Forks::new().start("fork::blocked_worker", &["blocked"]).finish();
+    assert_eq!(outcomes, vec!["done"; BLOCKED_FORKS]);
 }
 
 #[test]

@@ -119,6 +119,29 @@ fn higher_calls_that_go_before_it_leave_a_low_call_no_time() {
 }
 
 #[test]
+fn a_call_that_is_refused_counts_as_one_that_overtakes_no_other() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let start = |priority, timeout| {
+        let call = limiter.acquire(Cost::new()).priority(priority);
+        Call::start(if timeout == 0 { call } else { call.timeout(millis(timeout)) })
+    };
+    let low = start(Priority::Low, 0);
+    let high: Vec<Call> = (0..8).map(|_| start(Priority::High, 0)).collect();
+    // It is the last of the nine that overtake the low call, at 0.9 s. The debt leaves it no time.
+    let mut ninth = start(Priority::High, 950);
+    // It goes behind the low call, at 1.1 s. Without the ninth it goes before that one, and the debt
+    // does not delay it.
+    let last = start(Priority::Normal, 1_150);
+    drop(limiter.charge(Cost::new().requests(2)).expect("nothing is refused"));
+    assert!(matches!(ninth.over(), Some(Err(AcquireError::Timeout { .. }))));
+    clock.advance(secs(2));
+    drop(high);
+    assert_eq!(last.admitted().waited(), millis(1_100));
+    assert_eq!(low.admitted().waited(), millis(1_200));
+}
+
+#[test]
 fn what_moved_the_queue_back_before_a_call_joined_does_not_refuse_it() {
     let limiter = plain(&ManualClock::new()).tokens(Rate::per_second(10)).build().expect("valid rates");
     drop(limiter.charge(10).expect("nothing is refused"));
