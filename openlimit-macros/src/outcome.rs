@@ -87,9 +87,11 @@ fn end<'a>(function: &Function, options: &'a Options) -> Option<End<'a>> {
         });
     }
     let (option, settled) = settled(options)?;
-    let private = private_path(options, at(option.name.span()));
-    let settled = quote_spanned!(Span::mixed_site()=> #private::reply(&__openlimit_reply)#settled;);
-    let with_verdict = quote_spanned!(Span::mixed_site()=> let __openlimit_verdict = #settled);
+    let span = at(option.name.span());
+    let private = private_path(options, span);
+    // Of the option's place, or else rustc reports a reply that cannot be read twice.
+    let settled = quote_spanned!(span=> #private::reply(&__openlimit_reply)#settled;);
+    let with_verdict = quote_spanned!(span=> let __openlimit_verdict = #settled);
     Some(End { option, alone: settled, with_verdict })
 }
 

@@ -52,6 +52,10 @@
 //! around it includes the wait; [`LimitLayer::timeout`] fails as soon as the wait is known to be
 //! too long. It sends nothing again by itself: a refused request is the client's to retry.
 //!
+//! For several limits, give one layer a tuple of limiters. Of two layers, the outer one keeps the
+//! charge of a request that the inner one does not admit, because it cannot know that nothing was
+//! sent.
+//!
 //! | client | retries |
 //! | --- | --- |
 //! | reqwest | those of the crate `reqwest-retry`, added before this layer, and `reqwest_retries`, a policy for `ClientBuilder::retry` of reqwest itself, which sends again at once if the limiter has room. No other policy there: it is below every middleware, so nobody would count what it sends. Without a policy, reqwest, also below async-openai, sends again only what a server of HTTP/2 has refused to process. Nobody counts that either: `.retry(reqwest::retry::never())` turns it off |

@@ -78,6 +78,18 @@ pub(crate) fn a_reply_settles_the_call<C: Client>(client: &C) {
     assert_eq!(available(&limiter), 1_000 - 21);
 }
 
+pub(crate) fn a_reply_of_known_length_settles_with_its_last_byte<C: Client>(client: &C) {
+    let server = Server::answering(answer("200 OK", &[], REPLY));
+    let limiter = limiter();
+    let mut read = 0;
+    // What counts bytes, such as a proxy, does not ask for what comes after the last one.
+    client.stream(LimitLayer::new(&limiter), chat(&server.url(PATH)), &mut |piece| {
+        read += piece.len();
+        read < REPLY.len()
+    });
+    assert_eq!(available(&limiter), 1_000 - 21);
+}
+
 pub(crate) fn headers_reach_the_limiter<C: Client>(client: &C) {
     let headers = [("x-ratelimit-limit-tokens", "1000"), ("x-ratelimit-remaining-tokens", "400")];
     let server = Server::answering(answer("200 OK", &headers, REPLY));
@@ -437,6 +449,7 @@ macro_rules! suite {
         suite!($client;
             requests_and_responses_are_unchanged,
             a_reply_settles_the_call,
+            a_reply_of_known_length_settles_with_its_last_byte,
             headers_reach_the_limiter,
             a_stream_arrives_piece_by_piece_and_settles,
             a_stream_that_is_not_read_to_its_end_keeps_its_charge,

@@ -49,11 +49,17 @@ impl Permit {
     {
         let mut tap = Tap::new(self);
         // Clients do not read a body that has none, such as that of a 204.
-        if body.is_end_stream() {
+        if has_ended(&body) {
             tap.end();
         }
         WrappedBody { body, tap }
     }
+}
+
+/// Returns true if no more data comes. Some bodies know that by their length only: those that
+/// decompress, as reqwest's, do not pass on `is_end_stream`.
+fn has_ended<B: Body>(body: &B) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 impl<B: Body> Body for WrappedBody<B>
@@ -75,7 +81,7 @@ where
                     this.tap.bytes(data.as_ref());
                 }
                 // Clients that know the length of the body do not ask for what comes after its end.
-                if this.body.is_end_stream() {
+                if has_ended(&*this.body) {
                     this.tap.end();
                 }
             }
