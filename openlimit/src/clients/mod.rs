@@ -22,7 +22,8 @@
 //! the body are read first, so that the limiter is on hold before the program sees it. If the body
 //! does not come within a second, or within 100 ms where the headers state the wait, the response
 //! is passed on without it, and judged by what is known. A request that is dropped while it waits
-//! costs nothing. One that is dropped later keeps its charge, as it may have been sent.
+//! costs nothing. One that is dropped later keeps its charge, as it may have been sent. One that
+//! finds no connection costs nothing, also if a response has redirected it there.
 //!
 //! # Which requests are limited
 //!
