@@ -9,7 +9,7 @@ use ::redis::{
     AsyncConnectionConfig, Cmd, ProtocolVersion, RedisError, RedisResult, Value, cmd, from_redis_value, pipe,
 };
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::access::Access;
 use super::announced::{self, CHANNEL, Listeners};
@@ -55,6 +55,7 @@ impl Connection {
 }
 
 async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connection> {
+    let began = Instant::now();
     let replies = Arc::<Replies>::default();
     let mut tasks = JoinSet::new();
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout));
@@ -73,23 +74,27 @@ async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connec
     let new = MultiplexedConnection::new_with_config;
     let resp3 = login.clone().set_protocol(ProtocolVersion::RESP3);
     // A proxy that does not know it may not reply at all, so there is time left for the other way.
-    let opening = new(&resp3, stream().await?, listening);
-    let opened = timeout(access.timeout / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
-    let mut commands = match opened {
-        Ok((commands, task)) => {
-            tasks.spawn(task);
-            let mut subscribing = commands.clone();
-            // It may be forbidden.
-            tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
-            commands
-        }
+    let opening = new(&resp3, stream().await?, listening.clone());
+    let mut opened = timeout(access.timeout / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
+    let mut plain = None;
+    if let Err(error) = &opened {
         // The server or a proxy may not know it. The error of any other problem comes again.
-        Err(_) => {
-            let (commands, task) = new(&login, stream().await?, config).await?;
-            tasks.spawn(task);
-            commands
+        plain = Some(new(&login, stream().await?, config).await?);
+        // Without a reply, the server may have been away for a moment. Now it is there.
+        if error.is_io_error() {
+            let opening = async { new(&resp3, stream().await?, listening).await };
+            let left = access.timeout.saturating_sub(began.elapsed());
+            opened = timeout(left / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
         }
-    };
+    }
+    let hears = opened.is_ok();
+    let (mut commands, task) = opened.or_else(|error| plain.ok_or(error))?;
+    tasks.spawn(task);
+    if hears {
+        let mut subscribing = commands.clone();
+        // It may be forbidden.
+        tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
+    }
     if access.cluster {
         // Fails unless the server is a node of a cluster. Independent servers would each grant the
         // whole limit. Its reply is short, unlike that of `CLUSTER SLOTS`.

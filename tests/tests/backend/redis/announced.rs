@@ -8,7 +8,7 @@ use std::time::Duration;
 use openlimit::feedback::Observation;
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Redis, Stack};
 use openlimit_tests::redis::{Cluster, Proxy, RedisServer};
-use openlimit_tests::{eventually, secs};
+use openlimit_tests::{Call, eventually, secs};
 
 /// Requests and tokens of which much may depart at once.
 fn limiter(redis: Redis) -> RateLimiter {
@@ -154,6 +154,21 @@ fn announcements_are_heard_again_after_a_new_connection() {
     one.hold(secs(300), "429").unwrap();
     one.flush(secs(20)).blocking().unwrap();
     eventually("a call is stopped", || is_held(other.try_acquire(Cost::new())));
+}
+
+#[test]
+fn announcements_are_heard_although_the_server_was_away_when_the_connection_was_opened() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    let redis = Redis::new(server.url_at(proxy.address())).timeout(secs(2));
+    let limiter = RateLimiter::builder().name("chat").requests(Rate::per_second(1_000)).redis(redis);
+    let limiter = limiter.build().unwrap();
+    proxy.freeze_replies();
+    let call = Call::start(limiter.acquire(Cost::new()));
+    eventually("it gives the first attempt up", || proxy.accepted() > 1);
+    proxy.resume();
+    eventually("it listens", || publish(&server, b"") > 0);
+    drop(call);
 }
 
 /// Publishes a message on the channel, and returns how many connections listen.

@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::os::unix::process::parent_id;
 use std::process;
+use std::thread;
 use std::time::Instant;
 
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter};
+use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
 use openlimit_tests::redis::fork::fork;
 use openlimit_tests::redis::{Forks, RedisServer, worker};
-use openlimit_tests::secs;
+use openlimit_tests::{Call, millis, secs};
 
 /// One request leaks in a quarter of an hour.
 fn limiter(url: &str) -> RateLimiter {
@@ -35,6 +37,42 @@ fn worker() {
         process::exit(0);
     }
 }
+
+/// Forks while other threads constantly wake the driver.
+#[test]
+#[ignore = "the body of the workers"]
+fn busy_worker() {
+    let Some(job) = worker::job() else { return };
+    let limiter = |name: String| {
+        let rate = Rate::per_second(100_000).burst(millis(100));
+        let builder = RateLimiter::builder().name(name).requests(rate).jitter(millis(10));
+        builder.redis(Redis::new(job.arg(0)).lease(millis(50))).build().unwrap()
+    };
+    for thread in 0..4 {
+        let busy = limiter(format!("busy {thread}"));
+        thread::spawn(move || {
+            loop {
+                let calls = [1, 100].map(|requests| busy.acquire(Cost::new().requests(requests)).blocking());
+                calls.into_iter().flatten().for_each(Permit::cancel);
+            }
+        });
+    }
+    for fork in 0..FORKS {
+        let own = limiter(format!("own {}", fork % 10));
+        let permits: Vec<_> = (0..5).map(|_| own.acquire(Cost::new()).blocking().unwrap()).collect();
+        let call = Call::start(own.acquire(Cost::new().requests(100)));
+        if parent_id() == 0 {
+            permits.into_iter().for_each(Permit::cancel);
+            drop((call, own));
+            worker::say("done");
+            process::exit(0);
+        }
+    }
+    thread::sleep(secs(2));
+    process::exit(0);
+}
+
+const FORKS: usize = 300;
 
 fn tell(is_child: bool, which: &str, call: impl FnOnce() -> Result<Permit, AcquireError>) {
     let start = Instant::now();
@@ -87,4 +125,11 @@ fn a_process_that_forks_before_its_first_call_shares_the_limit_with_its_child() 
     assert_eq!(said[..3], ADMITTED.map(|call| format!("child: {call}")));
     assert_eq!(said[3..], ADMITTED.map(|call| format!("parent: {call}")));
     assert_eq!(taken, 4);
+}
+
+#[test]
+fn a_child_forked_while_the_driver_is_busy_gives_its_permits_back_and_does_not_hang() {
+    let server = RedisServer::start();
+    let outcomes = Forks::new().start("redis::fork::busy_worker", &[&server.url()]).finish();
+    assert_eq!(outcomes, vec!["done"; FORKS]);
 }

@@ -5,6 +5,7 @@
 
 use std::future::pending;
 use std::io;
+use std::process;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +25,9 @@ use crate::error::{StoreError, StoreProblem};
 use crate::sync::end_waits_here;
 use crate::time::FORKED;
 
+/// The driver's runtime, and the process that its thread runs in.
+static RUNTIME: OnceCell<(u32, Runtime)> = OnceCell::new();
+
 /// The limiter's end of a session.
 pub(crate) struct Session {
     settings: Arc<Settings>,
@@ -39,8 +43,12 @@ impl Session {
     }
 
     /// Wakes the session, to look at the limiter.
+    ///
+    /// In a forked child there is none, and a lock of its runtime may be held there for ever.
     pub(crate) fn notify(&self) {
-        self.link.wake.notify_one();
+        if RUNTIME.get().is_none_or(|(started_in, _)| *started_in == process::id()) {
+            self.link.wake.notify_one();
+        }
     }
 
     /// Returns the server, as errors name it.
@@ -99,7 +107,7 @@ impl Session {
     pub(crate) fn take_over(&self, backend: Backend) {
         if let Backend::Redis(slots) = backend {
             *self.link.left.lock() = Some(slots);
-            self.link.wake.notify_one();
+            self.notify();
         }
     }
 }
@@ -107,7 +115,6 @@ impl Session {
 /// Returns the driver's runtime, and the process that its thread runs in. Starts them at the first
 /// call.
 fn runtime(process: u32) -> io::Result<&'static (u32, Runtime)> {
-    static RUNTIME: OnceCell<(u32, Runtime)> = OnceCell::new();
     RUNTIME.get_or_try_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
