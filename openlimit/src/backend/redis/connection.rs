@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use ::redis::{
@@ -14,15 +15,15 @@ use tokio::time::{Instant, timeout};
 use super::access::Access;
 use super::announced::{self, CHANNEL, Listeners};
 use super::capped::{Capped, Replies};
-use super::stream;
+use super::stream::{self, Stream};
 
 /// A connection that its clones share. It closes when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Connection {
     commands: MultiplexedConnection,
     replies: Arc<Replies>,
-    /// The task that reads and writes. It ends when the last clone is dropped.
-    _task: Arc<JoinSet<()>>,
+    /// The task that reads and writes, and others. They end when the last clone is dropped.
+    _tasks: Arc<JoinSet<()>>,
 }
 
 impl Connection {
@@ -54,53 +55,76 @@ impl Connection {
     }
 }
 
+/// Opens a connection on which the server announces holds, if the server and all before it know
+/// RESP3: only with that may it send what is no reply.
 async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connection> {
     let began = Instant::now();
+    // A proxy that does not know it may not reply at all. Then there is time left for the other way.
+    let opened = listening(access, stream::open(access).await?, listeners, access.timeout / 2).await;
+    let mut connection = match opened {
+        Ok(connection) => connection,
+        Err(error) => {
+            // The error of any other problem comes again.
+            let plain = plain(access).await?;
+            // Without a reply, the server may have been away for a moment. Now it is there.
+            let again = if error.is_io_error() {
+                let left = access.timeout.saturating_sub(began.elapsed());
+                listening(access, stream::open(access).await?, listeners, left / 2).await.ok()
+            } else {
+                None
+            };
+            again.unwrap_or(plain)
+        }
+    };
+    if access.cluster {
+        // Fails unless the server is a node of a cluster. Independent servers would each grant the
+        // whole limit. Its reply is short, unlike that of `CLUSTER SLOTS`.
+        cmd("CLUSTER").arg("INFO").exec_async(&mut connection.commands).await?;
+    }
+    Ok(connection)
+}
+
+/// Sets a connection up that speaks RESP3, within so much time, and subscribes to announcements.
+async fn listening(
+    access: &Access,
+    stream: impl Stream + 'static,
+    listeners: &Arc<Listeners>,
+    within: Duration,
+) -> RedisResult<Connection> {
     let replies = Arc::<Replies>::default();
-    let mut tasks = JoinSet::new();
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout));
-    let login = access.info().redis_settings().clone();
-    let stream =
-        || async { Ok::<_, RedisError>(Capped::new(stream::open(access).await?, Arc::clone(&replies))) };
-    // Only with RESP3 may a server send what is no reply.
     let (heard, listeners) = (Arc::clone(&replies), Arc::clone(listeners));
-    let listening = config.clone().set_push_sender(move |push| {
+    let config = config(access).set_push_sender(move |push| {
         if let Some(message) = announced::message(&push) {
             heard.announced();
             listeners.receive(message);
         }
         Ok::<_, Infallible>(())
     });
-    let new = MultiplexedConnection::new_with_config;
-    let resp3 = login.clone().set_protocol(ProtocolVersion::RESP3);
-    // A proxy that does not know it may not reply at all, so there is time left for the other way.
-    let opening = new(&resp3, stream().await?, listening.clone());
-    let mut opened = timeout(access.timeout / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
-    let mut plain = None;
-    if let Err(error) = &opened {
-        // The server or a proxy may not know it. The error of any other problem comes again.
-        plain = Some(new(&login, stream().await?, config).await?);
-        // Without a reply, the server may have been away for a moment. Now it is there.
-        if error.is_io_error() {
-            let opening = async { new(&resp3, stream().await?, listening).await };
-            let left = access.timeout.saturating_sub(began.elapsed());
-            opened = timeout(left / 2, opening).await.unwrap_or_else(|_| Err(timed_out()));
-        }
-    }
-    let hears = opened.is_ok();
-    let (mut commands, task) = opened.or_else(|error| plain.ok_or(error))?;
+    let login = access.info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let stream = Capped::new(stream, Arc::clone(&replies));
+    let opening = MultiplexedConnection::new_with_config(&login, stream, config);
+    let (commands, task) = timeout(within, opening).await.unwrap_or_else(|_| Err(timed_out()))?;
+    let mut tasks = JoinSet::new();
     tasks.spawn(task);
-    if hears {
-        let mut subscribing = commands.clone();
-        // It may be forbidden.
-        tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
-    }
-    if access.cluster {
-        // Fails unless the server is a node of a cluster. Independent servers would each grant the
-        // whole limit. Its reply is short, unlike that of `CLUSTER SLOTS`.
-        cmd("CLUSTER").arg("INFO").exec_async(&mut commands).await?;
-    }
-    Ok(Connection { commands, replies, _task: Arc::new(tasks) })
+    let mut subscribing = commands.clone();
+    // It may be forbidden.
+    tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
+    Ok(Connection { commands, replies, _tasks: Arc::new(tasks) })
+}
+
+/// Opens a connection that speaks what its URL says: RESP2, if it says nothing.
+async fn plain(access: &Access) -> RedisResult<Connection> {
+    let replies = Arc::<Replies>::default();
+    let stream = Capped::new(stream::open(access).await?, Arc::clone(&replies));
+    let login = access.info().redis_settings();
+    let (commands, task) = MultiplexedConnection::new_with_config(login, stream, config(access)).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    Ok(Connection { commands, replies, _tasks: Arc::new(tasks) })
+}
+
+fn config(access: &Access) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout))
 }
 
 fn timed_out() -> RedisError {
