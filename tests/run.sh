@@ -56,25 +56,12 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice -n 19 \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# All other commands select the same packages and features, so nothing is built twice: all packages
-# but the benchmarks, whose competitors take long to build. For the same reason, clippy is the
-# compiler of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings`
-# does.
-export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings"
-step "lints, building the tests"
-cargo test --all-features --locked --no-run
-
-# The documentation, and each feature alone. They are builds of their own, one after the other, each
-# on one core. They get more of the cores than the models and the mistakes, and less than the tests.
-# What is built for this machine, macros and build scripts, is the same as for the tests.
+# The documentation, and each feature alone. They are builds of their own as well, one after the
+# other, each on one core. They get more of the cores than the models and the mistakes, which can run
+# at once in the end, and less than the tests, which are not to wait for them.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
-if [[ ! -d target/checks ]]; then
-    mkdir -p target/checks/debug
-    cp -al "${CARGO_TARGET_DIR:-target}"/debug/{.fingerprint,build,deps} target/checks/debug || true
-fi
 {
     export CARGO_TARGET_DIR=target/checks
-    unset RUSTC_WORKSPACE_WRAPPER
     RUSTDOCFLAGS="-D warnings" nice \
         cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
     # Built together with the macros, syn has the same features each time. So the crates that depend
@@ -90,6 +77,14 @@ fi
     done
 } >"$logs/checks" 2>&1 &
 checks=$!
+
+# All other commands select the same packages and features, so nothing is built twice: all packages
+# but the benchmarks, whose competitors take long to build. For the same reason, clippy is the
+# compiler of the workspace: it finds what `cargo clippy --all-targets --all-features -- -D warnings`
+# does.
+export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings"
+step "lints, building the tests"
+cargo test --all-features --locked --no-run
 
 # Tests wait for more time than they compute. So these run beside them, and are shown when they are over.
 {
