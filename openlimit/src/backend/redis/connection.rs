@@ -29,7 +29,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens a connection, within the timeout. What the server announces there is for `listeners`.
     pub(super) async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Self> {
-        timeout(access.timeout, open(access, listeners)).await.unwrap_or_else(|_| Err(timed_out()))
+        within(access.timeout, open(access, listeners)).await
     }
 
     /// Runs a command, and returns the bytes of its reply.
@@ -60,7 +60,8 @@ impl Connection {
 async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connection> {
     let began = Instant::now();
     // A proxy that does not know it may not reply at all. Then there is time left for the other way.
-    let opened = listening(access, stream::open(access).await?, listeners, access.timeout / 2).await;
+    let opening = listening(access, stream::open(access).await?, listeners);
+    let opened = within(access.timeout / 2, opening).await;
     let mut connection = match opened {
         Ok(connection) => connection,
         Err(error) => {
@@ -69,7 +70,8 @@ async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connec
             // Without a reply, the server may have been away for a moment. Now it is there.
             let again = if error.is_io_error() {
                 let left = access.timeout.saturating_sub(began.elapsed());
-                listening(access, stream::open(access).await?, listeners, left / 2).await.ok()
+                let opening = async { listening(access, stream::open(access).await?, listeners).await };
+                within(left / 2, opening).await.ok()
             } else {
                 None
             };
@@ -84,12 +86,11 @@ async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connec
     Ok(connection)
 }
 
-/// Sets a connection up that speaks RESP3, within so much time, and subscribes to announcements.
+/// Sets a connection up that speaks RESP3, and subscribes to announcements.
 async fn listening(
     access: &Access,
     stream: impl Stream + 'static,
     listeners: &Arc<Listeners>,
-    within: Duration,
 ) -> RedisResult<Connection> {
     let replies = Arc::<Replies>::default();
     let (heard, listeners) = (Arc::clone(&replies), Arc::clone(listeners));
@@ -102,8 +103,7 @@ async fn listening(
     });
     let login = access.info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let stream = Capped::new(stream, Arc::clone(&replies));
-    let opening = MultiplexedConnection::new_with_config(&login, stream, config);
-    let (commands, task) = timeout(within, opening).await.unwrap_or_else(|_| Err(timed_out()))?;
+    let (commands, task) = MultiplexedConnection::new_with_config(&login, stream, config).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     let mut subscribing = commands.clone();
@@ -127,6 +127,11 @@ fn config(access: &Access) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_response_timeout(Some(access.timeout))
 }
 
-fn timed_out() -> RedisError {
-    io::Error::from(io::ErrorKind::TimedOut).into()
+/// Opens a connection, or fails once so much time has passed.
+async fn within(
+    time: Duration,
+    opening: impl Future<Output = RedisResult<Connection>>,
+) -> RedisResult<Connection> {
+    let timed_out = || Err(io::Error::from(io::ErrorKind::TimedOut).into());
+    timeout(time, opening).await.unwrap_or_else(|_| timed_out())
 }
