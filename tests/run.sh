@@ -62,14 +62,14 @@ models=$!
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     export CARGO_TARGET_DIR=target/checks
-    RUSTDOCFLAGS="-D warnings" nice \
+    RUSTDOCFLAGS="-D warnings" nice -n 5 \
         cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
     # Built together with the macros, syn has the same features each time. So the crates that depend
     # on it are built only once.
     for features in "" $(features); do
         echo "every feature alone: $features"
         # It prints nothing but errors and warnings, of which there must be none.
-        check=(nice cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
+        check=(nice -n 5 cargo check --quiet -p openlimit -p openlimit-macros --no-default-features --locked)
         if ! found=$("${check[@]}" --features "$features" 2>&1) || [[ -n $found ]]; then
             echo "$found"
             exit 1
