@@ -32,7 +32,8 @@ fn a_redis_that_does_not_answer_is_the_reason() {
     assert!(matches!(refusal, AcquireError::Store { .. }), "{refusal}");
     let waiting = one(&told);
     assert_eq!((waiting.reason, waiting.wait, waiting.limit.clone()), (WaitReason::Redis, None, None));
-    assert!(waiting.waited >= secs(1));
+    // The clock of the thread may be a little behind that of the timer.
+    assert!(waiting.waited >= secs(1) - millis(5), "{waiting:?}");
     assert!(waiting.to_string().ends_with(", for Redis, which does not answer"), "{waiting}");
 }
 
