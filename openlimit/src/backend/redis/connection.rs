@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use ::redis::{
-    AsyncConnectionConfig, Cmd, ProtocolVersion, RedisError, RedisResult, Value, cmd, from_redis_value, pipe,
+    AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, Value, cmd,
+    from_redis_value, pipe,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -22,8 +23,8 @@ use super::stream::{self, Stream};
 pub(super) struct Connection {
     commands: MultiplexedConnection,
     replies: Arc<Replies>,
-    /// The task that reads and writes, and others. They end when the last clone is dropped.
-    _tasks: Arc<JoinSet<()>>,
+    /// The task that reads and writes. It ends when the last clone is dropped.
+    _task: Arc<JoinSet<()>>,
 }
 
 impl Connection {
@@ -59,7 +60,7 @@ impl Connection {
 /// RESP3: only with that may it send what is no reply.
 async fn open(access: &Access, listeners: &Arc<Listeners>) -> RedisResult<Connection> {
     let began = Instant::now();
-    // A proxy that does not know it may not reply at all. Then there is time left for the other way.
+    // A proxy that does not know it may not reply at all. So time is left for the other way.
     let opening = listening(access, stream::open(access).await?, listeners);
     let opened = within(access.timeout / 2, opening).await;
     let mut connection = match opened {
@@ -102,25 +103,31 @@ async fn listening(
         Ok::<_, Infallible>(())
     });
     let login = access.info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let stream = Capped::new(stream, Arc::clone(&replies));
-    let (commands, task) = MultiplexedConnection::new_with_config(&login, stream, config).await?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(task);
-    let mut subscribing = commands.clone();
-    // It may be forbidden.
-    tasks.spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
-    Ok(Connection { commands, replies, _tasks: Arc::new(tasks) })
+    let connection = set_up(&login, stream, replies, config).await?;
+    let mut subscribing = connection.commands.clone();
+    // It may be forbidden. It ends with the connection.
+    tokio::spawn(async move { _ = subscribing.subscribe(CHANNEL).await });
+    Ok(connection)
 }
 
 /// Opens a connection that speaks what its URL says: RESP2, if it says nothing.
 async fn plain(access: &Access) -> RedisResult<Connection> {
-    let replies = Arc::<Replies>::default();
-    let stream = Capped::new(stream::open(access).await?, Arc::clone(&replies));
     let login = access.info().redis_settings();
-    let (commands, task) = MultiplexedConnection::new_with_config(login, stream, config(access)).await?;
+    set_up(login, stream::open(access).await?, Arc::default(), config(access)).await
+}
+
+/// Sets a connection up on a stream.
+async fn set_up(
+    login: &RedisConnectionInfo,
+    stream: impl Stream + 'static,
+    replies: Arc<Replies>,
+    config: AsyncConnectionConfig,
+) -> RedisResult<Connection> {
+    let stream = Capped::new(stream, Arc::clone(&replies));
+    let (commands, task) = MultiplexedConnection::new_with_config(login, stream, config).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
-    Ok(Connection { commands, replies, _tasks: Arc::new(tasks) })
+    Ok(Connection { commands, replies, _task: Arc::new(tasks) })
 }
 
 fn config(access: &Access) -> AsyncConnectionConfig {
