@@ -3,23 +3,13 @@
 use std::time::Duration;
 
 use super::client::Tenant;
-use super::world::{SLOW, World};
+use super::world::World;
 use crate::backend::Buckets as _;
 use crate::backend::redis::wire::{Announcement, BatchReply};
 
 const SECOND: u64 = 1_000_000_000;
 const REQUESTS: usize = 0;
 const TOKENS: usize = 1;
-
-/// A world with two clients that the server knows.
-fn two() -> (World, Tenant, Tenant) {
-    let mut world = World::start(SLOW);
-    let (mut one, mut other) = (world.client(), world.client());
-    for client in [&mut one, &mut other] {
-        world.call(client, [1, 0]);
-    }
-    (world, one, other)
-}
 
 impl Announcement {
     /// What the script publishes with a reply.
@@ -42,7 +32,7 @@ fn hold(world: &mut World, client: &mut Tenant) -> Announcement {
 
 #[test]
 fn a_hold_that_is_announced_gives_back_the_slots() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     other.join([1, 0]);
     world.exchange(&mut other);
     assert_eq!(other.slots.slots.len(), 1);
@@ -56,7 +46,7 @@ fn a_hold_that_is_announced_gives_back_the_slots() {
 
 #[test]
 fn a_reply_from_before_an_announcement_does_not_end_the_hold_and_its_slots_are_given_back() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     other.join([1, 0]);
     let mut announcement = None;
     let reply = world.exchange_while(&mut other, |world, other| {
@@ -71,26 +61,24 @@ fn a_reply_from_before_an_announcement_does_not_end_the_hold_and_its_slots_are_g
     one.slots.release(world.clock);
     world.exchange(&mut one);
     // Every later reply decides, also one that ends the hold.
-    other.slots.wants_news = true;
-    world.exchange(&mut other);
+    world.learn(&mut other);
     assert!(!other.slots.is_held(world.clock));
 }
 
 #[test]
 fn an_announcement_from_before_a_reply_changes_nothing() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let announcement = hold(&mut world, &mut one);
     one.slots.release(world.clock);
     world.exchange(&mut one);
-    other.slots.wants_news = true;
-    world.exchange(&mut other);
+    world.learn(&mut other);
     other.slots.hear(&announcement, world.clock);
     assert!(!other.slots.is_held(world.clock));
 }
 
 #[test]
 fn an_announcement_about_other_data_changes_nothing() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let announcement = hold(&mut world, &mut one);
     let elsewhere = Announcement { epoch: announcement.epoch - 1, ..announcement };
     other.slots.hear(&elsewhere, world.clock);
@@ -99,7 +87,7 @@ fn an_announcement_about_other_data_changes_nothing() {
 
 #[test]
 fn an_announcement_does_not_undo_what_the_client_itself_has_just_ended() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let first = hold(&mut world, &mut one);
     other.slots.hear(&first, world.clock);
     other.slots.release(world.clock);
@@ -111,16 +99,14 @@ fn an_announcement_does_not_undo_what_the_client_itself_has_just_ended() {
 
 #[test]
 fn a_hold_of_one_limit_that_is_announced_leaves_the_slots_of_other_calls() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     for amounts in [[1, 0], [1, 10]] {
         other.join(amounts);
     }
-    let mut announcement = None;
     world.exchange_while(&mut other, |world, other| {
         one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
         let heard = Announcement::of(&world.exchange(&mut one));
         other.slots.hear(&heard, world.clock);
-        announcement = Some(heard);
     });
     assert_eq!(other.slots.slots.len(), 1);
     assert!(other.slots.limit_held_until(TOKENS) > world.clock);
@@ -129,28 +115,26 @@ fn a_hold_of_one_limit_that_is_announced_leaves_the_slots_of_other_calls() {
 
 #[test]
 fn a_clock_that_was_set_back_hides_no_more_than_one_reply() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let announcement = hold(&mut world, &mut one);
     other.slots.hear(&announcement, world.clock);
     one.slots.release(world.clock);
     world.exchange(&mut one);
     world.set_server_back(Duration::from_secs(1));
     for is_held in [true, false] {
-        other.slots.wants_news = true;
-        world.exchange(&mut other);
+        world.learn(&mut other);
         assert_eq!(other.slots.is_held(world.clock), is_held);
     }
 }
 
 #[test]
 fn a_hold_that_was_announced_outlasts_the_data_of_the_server_and_its_clock() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let announcement = hold(&mut world, &mut one);
     other.slots.hear(&announcement, world.clock);
     redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
     world.set_server_back(Duration::from_secs(1));
-    other.slots.wants_news = true;
-    let reply = world.exchange(&mut other);
+    let reply = world.learn(&mut other);
     assert!(reply.held_for == 0 && other.slots.is_held(world.clock));
     // It tells the server again.
     let reply = world.exchange(&mut other);

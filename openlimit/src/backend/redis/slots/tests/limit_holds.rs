@@ -12,22 +12,6 @@ const SECOND: u64 = 1_000_000_000;
 const REQUESTS: usize = 0;
 const TOKENS: usize = 1;
 
-/// A world with two clients that the server knows.
-fn two() -> (World, Tenant, Tenant) {
-    let mut world = World::start(SLOW);
-    let (mut one, mut other) = (world.client(), world.client());
-    for client in [&mut one, &mut other] {
-        world.call(client, [1, 0]);
-    }
-    (world, one, other)
-}
-
-/// Lets a client learn what the server knows.
-fn learn(world: &mut World, client: &mut Tenant) {
-    client.slots.wants_news = true;
-    world.exchange(client);
-}
-
 /// Returns true if a call is granted and departs within a round trip.
 fn goes(world: &mut World, client: &mut Tenant, amounts: [u64; 2]) -> bool {
     client.join(amounts);
@@ -47,11 +31,11 @@ fn goes(world: &mut World, client: &mut Tenant, amounts: [u64; 2]) -> bool {
 
 #[test]
 fn a_hold_of_one_limit_stops_the_calls_that_take_from_it_in_every_client_and_no_others() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let until = world.clock + SECOND;
     one.slots.hold_limit(TOKENS, until, world.clock);
     world.exchange(&mut one);
-    learn(&mut world, &mut other);
+    world.learn(&mut other);
     for client in [&mut one, &mut other] {
         assert!(client.slots.limit_held_until(TOKENS) >= until);
         assert_eq!((client.slots.limit_held_until(REQUESTS), client.slots.held_until()), (0, 0));
@@ -65,14 +49,14 @@ fn a_hold_of_one_limit_stops_the_calls_that_take_from_it_in_every_client_and_no_
     }
     world.clock = until + 1_000_000;
     for client in [&mut one, &mut other] {
-        learn(&mut world, client);
+        world.learn(client);
         assert!(goes(&mut world, client, [1, 10]));
     }
 }
 
 #[test]
 fn a_client_that_does_not_know_of_the_hold_yet_is_granted_nothing() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.exchange(&mut one);
     assert!(!goes(&mut world, &mut other, [0, 10]));
@@ -81,7 +65,7 @@ fn a_client_that_does_not_know_of_the_hold_yet_is_granted_nothing() {
 
 #[test]
 fn slots_in_front_of_the_first_held_call_stay() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     for amounts in [[1, 0], [1, 0], [1, 10], [1, 0]] {
         other.join(amounts);
     }
@@ -89,7 +73,7 @@ fn slots_in_front_of_the_first_held_call_stay() {
     assert_eq!(other.slots.slots.len(), 4);
     one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.exchange(&mut one);
-    learn(&mut world, &mut other);
+    world.learn(&mut other);
     assert_eq!(other.slots.slots.len(), 2);
     other.check_held();
     other.all_go();
@@ -98,7 +82,7 @@ fn slots_in_front_of_the_first_held_call_stay() {
 
 #[test]
 fn slots_that_were_in_flight_when_the_hold_began_are_given_back() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.join([1, 0]);
     one.join([1, 10]);
     world.exchange_while(&mut one, |world, one| {
@@ -109,14 +93,14 @@ fn slots_that_were_in_flight_when_the_hold_began_are_given_back() {
 
 #[test]
 fn a_held_limit_does_not_leak_and_the_others_do() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     world.call(&mut one, [100, 5_000]);
     let before = world.exchange(&mut one);
     let [requests, tokens] = [0, 1].map(|bucket| one.slots.ledger.level(bucket));
     one.slots.hold_limit(TOKENS, world.clock + 50_000_000, world.clock);
     world.exchange(&mut one);
     world.pass(Duration::from_millis(40));
-    learn(&mut world, &mut one);
+    world.learn(&mut one);
     let after = [0, 1].map(|bucket| one.slots.ledger.level(bucket));
     assert!(requests - after[0] >= 40_000_000, "{before:?}");
     assert!(tokens - after[1] < 1_000_000, "{tokens} became {}", after[1]);
@@ -124,7 +108,7 @@ fn a_held_limit_does_not_leak_and_the_others_do() {
 
 #[test]
 fn of_two_holds_of_a_limit_the_longer_one_counts() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + 10 * SECOND, world.clock);
     world.exchange(&mut one);
     other.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
@@ -136,20 +120,20 @@ fn of_two_holds_of_a_limit_the_longer_one_counts() {
 
 #[test]
 fn a_release_ends_the_holds_of_single_limits_for_all() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + 300 * SECOND, world.clock);
     world.exchange(&mut one);
-    learn(&mut world, &mut other);
+    world.learn(&mut other);
     other.slots.release(world.clock);
     assert!(goes(&mut world, &mut other, [1, 10]));
-    learn(&mut world, &mut one);
+    world.learn(&mut one);
     assert!(goes(&mut world, &mut one, [1, 10]));
     assert!(!one.slots.is_shut(world.clock) && !other.slots.is_shut(world.clock));
 }
 
 #[test]
 fn a_hold_that_begins_after_a_release_in_the_same_batch_stays() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + 300 * SECOND, world.clock);
     world.exchange(&mut one);
     one.slots.release(world.clock);
@@ -161,15 +145,15 @@ fn a_hold_that_begins_after_a_release_in_the_same_batch_stays() {
 #[test]
 fn a_hold_in_a_batch_that_was_given_up_is_sent_again_unless_it_was_released() {
     for is_released in [false, true] {
-        let (mut world, mut one, mut other) = two();
+        let (mut world, mut one, mut other) = World::of_two();
         one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
         assert!(one.slots.collect(&one.queue, false, world.clock).is_ok());
         if is_released {
             one.slots.release(world.clock);
         }
         one.slots.give_up(world.clock);
-        learn(&mut world, &mut one);
-        learn(&mut world, &mut other);
+        world.learn(&mut one);
+        world.learn(&mut other);
         let is_held = |client: &Tenant| client.slots.limit_held_until(TOKENS) > world.clock;
         assert_eq!([is_held(&one), is_held(&other)], [!is_released; 2]);
     }
@@ -177,32 +161,32 @@ fn a_hold_in_a_batch_that_was_given_up_is_sent_again_unless_it_was_released() {
 
 #[test]
 fn a_hold_of_one_limit_outlasts_a_state_that_was_lost_and_a_clock_that_is_set_back() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + 100 * SECOND, world.clock);
     world.exchange(&mut one);
     world.lose_the_state(&[]);
-    learn(&mut world, &mut one);
-    learn(&mut world, &mut one);
+    world.learn(&mut one);
+    world.learn(&mut one);
     world.set_server_back(Duration::from_secs(3_600));
-    learn(&mut world, &mut other);
+    world.learn(&mut other);
     let rest = other.slots.limit_held_until(TOKENS) - world.clock;
     assert!((99 * SECOND..=101 * SECOND).contains(&rest), "{rest}");
 }
 
 #[test]
 fn a_hold_of_one_limit_waits_for_the_first_reply() {
-    let (mut world, _, mut other) = two();
+    let (mut world, _, mut other) = World::of_two();
     let mut first = world.client();
     first.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.call(&mut first, [1, 0]);
     world.exchange(&mut first);
-    learn(&mut world, &mut other);
+    world.learn(&mut other);
     assert!(other.slots.limit_held_until(TOKENS) > world.clock);
 }
 
 #[test]
 fn the_state_is_kept_for_as_long_as_a_hold_of_one_limit_lasts() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.slots.max_hold = u64::MAX;
     one.slots.hold_limit(TOKENS, u64::MAX, world.clock);
     assert!(world.exchange(&mut one).buckets[TOKENS].shut_for > 1_000_000 * SECOND);
@@ -212,7 +196,7 @@ fn the_state_is_kept_for_as_long_as_a_hold_of_one_limit_lasts() {
 
 #[test]
 fn a_held_head_asks_at_most_once_a_second_and_the_call_behind_it_at_once() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + 300 * SECOND, world.clock);
     world.exchange(&mut one);
     one.join([1, 10]);
@@ -229,7 +213,7 @@ fn a_held_head_asks_at_most_once_a_second_and_the_call_behind_it_at_once() {
 
 #[test]
 fn a_call_behind_a_held_head_waits_as_long() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.exchange(&mut one);
     one.join([1, 10]);
@@ -240,7 +224,7 @@ fn a_call_behind_a_held_head_waits_as_long() {
 
 #[test]
 fn a_lease_serves_calls_that_take_nothing_from_a_held_limit() {
-    let (mut world, mut one, _) = two();
+    let (mut world, mut one, _) = World::of_two();
     one.slots.terms.lease = Some(50_000_000);
     one.slots.hold_limit(TOKENS, world.clock + SECOND, world.clock);
     world.exchange(&mut one);
@@ -253,7 +237,7 @@ fn a_lease_serves_calls_that_take_nothing_from_a_held_limit() {
 
 #[test]
 fn a_rate_that_climbs_stands_still_while_its_limit_is_held() {
-    let (mut world, mut one, mut other) = two();
+    let (mut world, mut one, mut other) = World::of_two();
     let charge = one.slots.ledger.charges() + 1;
     for place in [REQUESTS, TOKENS] {
         assert!(one.slots.cut(place, 10 * SECOND, charge, world.clock));
@@ -262,7 +246,7 @@ fn a_rate_that_climbs_stands_still_while_its_limit_is_held() {
     world.exchange(&mut one);
     world.clock += 2 * SECOND;
     for client in [&mut one, &mut other] {
-        learn(&mut world, client);
+        world.learn(client);
         let paces = [REQUESTS, TOKENS].map(|bucket| {
             let (part, of) = client.slots.pace(bucket, world.clock);
             1_000 * part / of

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::client::Tenant;
-use super::world::{SLOW, World};
+use super::world::World;
 use crate::backend::Buckets as _;
 use crate::limits::Amounts;
 
@@ -12,19 +12,11 @@ const SECOND: u64 = 1_000_000_000;
 
 /// A world with two clients that have had a response.
 fn two() -> (World, Tenant, Tenant) {
-    let mut world = World::start(SLOW);
-    let (mut one, mut other) = (world.client(), world.client());
+    let (world, mut one, mut other) = World::of_two();
     for client in [&mut one, &mut other] {
-        world.call(client, [1, 0]);
         assert_eq!(client.slots.granted_since(0, client.taken[0].0), None);
     }
     (world, one, other)
-}
-
-/// Lets a client learn what the server knows.
-fn learn(world: &mut World, client: &mut Tenant) {
-    client.slots.wants_news = true;
-    world.exchange(client);
 }
 
 /// Has a call granted. Returns its charge.
@@ -49,7 +41,7 @@ fn the_grants_of_all_clients_count_since_each_call() {
         |one: &mut Tenant, charge| [0, 1].map(|place| one.slots.granted_since(place, charge).unwrap());
     // As of the last reply.
     assert_eq!(since(&mut one, fourth), [0, 0]);
-    learn(&mut world, &mut one);
+    world.learn(&mut one);
     for (charge, expected) in
         [(first, [70, 1_000]), (second, [63, 1_000]), (third, [43, 0]), (fourth, [40, 0])]
     {

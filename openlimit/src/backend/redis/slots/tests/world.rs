@@ -110,6 +110,16 @@ impl World {
         Self::metered_by(rates.map(metering))
     }
 
+    /// Starts a world with two clients that the server knows.
+    pub(super) fn of_two() -> (Self, Tenant, Tenant) {
+        let mut world = Self::start(SLOW);
+        let (mut one, mut other) = (world.client(), world.client());
+        for client in [&mut one, &mut other] {
+            world.call(client, [1, 0]);
+        }
+        (world, one, other)
+    }
+
     /// Starts a world whose limits have any terms.
     pub(super) fn metered_by(meterings: [Metering; 2]) -> Self {
         let server = RedisServer::start();
@@ -186,6 +196,12 @@ impl World {
         client.join(amounts);
         self.exchange(client);
         client.all_go();
+    }
+
+    /// Lets a client learn what the server knows.
+    pub(super) fn learn(&mut self, client: &mut Tenant) -> BatchReply {
+        client.slots.wants_news = true;
+        self.exchange(client)
     }
 
     /// Lets time pass.
