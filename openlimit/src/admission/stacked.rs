@@ -16,9 +16,9 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 /// reserved.
 const PATIENCE: u64 = 100_000_000;
 
-/// Over a store it is a part of the time that the call has waited, if that is longer: one in so many.
-/// What a store grants expires, and the next grant may be due later than [`PATIENCE`]. Without this,
-/// a call could lose its turns in one queue after the other, for ever.
+/// Over a store, it is this part of the time that the call has waited, if that is longer: one in so
+/// many. What a store grants expires, and the next grant may be due later than [`PATIENCE`]. Without
+/// this, a call could lose its turns in one queue after the other, for ever.
 const PATIENCE_PART: u64 = 4;
 
 /// The longest such time, in nanoseconds: 1 s.
@@ -155,8 +155,8 @@ impl Admission {
         if trip > self.backend.lasts() { trip } else { 0 }
     }
 
-    /// Returns when a call is due, if it goes next. The largest value stands for a moment that is not
-    /// known, because a store has to grant it.
+    /// Returns when a call is due, if it goes next. The largest value stands for a moment that is
+    /// not known, because a store has to grant it.
     fn due_of(&mut self, key: Key, now: u64) -> Option<u64> {
         self.head_due(now).filter(|(head, _)| *head == key).map(|(_, due)| due.at)
     }
@@ -173,7 +173,8 @@ impl Admission {
         is_near && !self.backend.is_exhausted() && !self.is_saturated()
     }
 
-    /// Returns a lower bound on the wait of a call that goes next, and is `due` then, if that is known.
+    /// Returns a lower bound on the wait of a call that goes next. `due` is when it is due, or the
+    /// largest value if that is not known.
     fn wait_of_head(&self, head: &Waiter, due: u64, now: u64) -> u64 {
         match due {
             u64::MAX => self.backend.wait_of_next(head.amounts.as_slice(), now).0,

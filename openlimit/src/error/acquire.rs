@@ -213,8 +213,9 @@ pub enum AcquireError {
     /// The call would block the thread that ends its wait.
     ///
     /// The timer thread, and for shared limits the driver thread, call the wakers of waiting tasks.
-    /// A waker that blocks there would wait for itself, and every other call with it. One that blocks in
-    /// another way, with a `block_on` of its own, does that unnoticed: a waker has to return at once.
+    /// A waker that blocks there would wait for itself, and every other call with it. If it blocks
+    /// in another way, with a `block_on` of its own, there is no error, and all calls hang. So a
+    /// waker has to return at once.
     #[error(
         "limiter `{limiter}` cannot block the call on this thread, which ends the waits of all calls; \
          await the call, or block on a thread of your own"

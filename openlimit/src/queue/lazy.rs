@@ -62,8 +62,8 @@ impl Queue {
         self.lines.iter().flat_map(|lines| lines.iter())
     }
 
-    /// Visits the waiters in that order, until `visit` returns `None`. Otherwise it says if the waiter
-    /// departs. One that does not has overtaken no other.
+    /// Visits the waiters in that order, until `visit` returns `None`. Otherwise it says if the
+    /// waiter departs. One that does not has overtaken no other.
     pub(crate) fn walk(&self, visit: impl FnMut(Key, &Waiter) -> Option<bool>) {
         if let Some(lines) = &self.lines {
             lines.walk(visit);

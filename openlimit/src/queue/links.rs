@@ -20,8 +20,9 @@ impl Lines {
         })
     }
 
-    /// Visits the waiters in the order in which they go if no other call joins, until `visit` returns
-    /// `None`. Otherwise it says if the waiter departs. One that does not has overtaken no other.
+    /// Visits the waiters in the order in which they go if no other call joins, until `visit`
+    /// returns `None`. Otherwise it says if the waiter departs. One that does not has overtaken no
+    /// other.
     pub(super) fn walk(&self, mut visit: impl FnMut(Key, &Waiter) -> Option<bool>) {
         let mut order = self.order;
         while let Some((line, front)) = self.leave_first(&mut order) {
@@ -82,8 +83,8 @@ impl Lines {
         Some(front.key)
     }
 
-    /// Returns the next call of an order and the place of its priority, and takes it out of that as if
-    /// it left.
+    /// Returns the next call of an order and the place of its priority, and takes it out of that as
+    /// if it left.
     #[inline]
     fn leave_first(&self, order: &mut Order) -> Option<(usize, Front)> {
         let (line, front) = order.head()?;

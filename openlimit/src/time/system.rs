@@ -34,7 +34,7 @@ pub(super) fn start(process: u32) -> io::Result<()> {
 }
 
 pub(super) fn arm(armed: Armed, due: u64) {
-    // In a forked child there is no thread to notify, and parking_lot's own locks may be held for ever.
+    // In a forked child there is no thread to notify, and parking_lot's own locks may stay held.
     if timers().is_some_and(|mut timers| timers.arm(armed, due)) && !runs_elsewhere() {
         EARLIER.notify_one();
     }

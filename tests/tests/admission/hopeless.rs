@@ -130,8 +130,8 @@ fn a_call_that_is_refused_counts_as_one_that_overtakes_no_other() {
     let high: Vec<Call> = (0..8).map(|_| start(Priority::High, 0)).collect();
     // It is the last of the nine that overtake the low call, at 0.9 s. The debt leaves it no time.
     let mut ninth = start(Priority::High, 950);
-    // It goes behind the low call, at 1.1 s. Without the ninth it goes before that one, and the debt
-    // does not delay it.
+    // It goes behind the low call, at 1.1 s. Without the ninth it goes before that one, and the
+    // debt does not delay it.
     let last = start(Priority::Normal, 1_150);
     drop(limiter.charge(Cost::new().requests(2)).expect("nothing is refused"));
     assert!(matches!(ninth.over(), Some(Err(AcquireError::Timeout { .. }))));

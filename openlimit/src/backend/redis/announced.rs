@@ -4,8 +4,8 @@
 //! the channel, and hands what comes there to the limiters that have the key. So a hold stops them
 //! as soon as the server knows of it, and half a round trip has passed.
 //!
-//! Nothing depends on that. A server may not support it or forbid it, and a message may be lost. The
-//! next reply says the same.
+//! Nothing depends on that. A server may not support it or forbid it, and a message may be lost.
+//! The next reply says the same.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};

@@ -9,8 +9,9 @@
 //! since the last reply: they belong to commands that are in flight. While none is, as much is
 //! allowed as for one: a server may report an error before it closes the connection.
 //!
-//! The server also sends announcements (see `announced`). The count starts anew with each, since it
-//! is not buffered any more. Otherwise, many of them beside a slow reply would seem to be a long one.
+//! The server also sends announcements (see `announced`). One that is complete is not buffered any
+//! more, so the count starts anew. Otherwise, many of them before a slow reply would seem to be a
+//! long one.
 //!
 //! A command that ends without a reply, because it took too long, does not start the count anew.
 //! Otherwise, a thousand limiters that lose patience one by one with the same endless reply would

@@ -71,9 +71,9 @@ use crate::limits::Percent;
 /// of one to the server, which announces it at once. If a batch is in flight, the hold first waits
 /// for the reply to that, which is a round trip at most.
 ///
-/// Announcements are messages on the channel `openlimit:holds`, and need no connection of their own.
-/// A process may not hear of one, because the server forbids that, a proxy does not know RESP3, or
-/// the connection was cut just then. Then it learns of the hold with its next reply: within three
+/// Announcements are messages on the channel `openlimit:holds`, and need no connection of their
+/// own. A process may not hear of one, because the server forbids that, a proxy does not know RESP3,
+/// or the connection was cut just then. Then it learns of the hold with its next reply: within three
 /// round trips and an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and
 /// at least 10 ms. For that, a process asks the server before a call departs, if the last reply is
 /// older than that eighth. It asks when the call departs if that is from a [lease](Self::lease).

@@ -4,8 +4,8 @@ use super::state::Slots;
 use crate::backend::redis::wire::{Announcement, BatchReply};
 
 impl Slots {
-    /// Begins the holds of an announcement at once, if it is about the state of the last reply. What
-    /// is on hold already is left to the next reply, and so is what this client itself has changed.
+    /// Begins the holds of an announcement at once, if it is about the state of the last reply.
+    /// What is on hold already is left to the next reply, and so is what this client has changed.
     pub(in crate::backend::redis) fn hear(&mut self, announced: &Announcement, now: u64) {
         let Announcement { decided, epoch, held_for, is_exhausted, shut_for } = announced;
         let is_known = *epoch == self.ledger.epoch() && shut_for.len() == self.scales.len();
