@@ -149,9 +149,8 @@ impl Lines {
     pub(super) fn finish(&mut self, key: Key, outcome: impl FnOnce(&mut Waiter) -> Outcome) -> Option<Waker> {
         let mut waiter = self.unlink(key)?;
         let outcome = outcome(&mut waiter);
-        if matches!(outcome, Outcome::Admitted(_)) {
-            self.order.gone(waiter.line(), waiter.number);
-            self.find_head();
+        if matches!(outcome, Outcome::Admitted(_)) || waiter.turn.is_kept() {
+            self.has_overtaken(&waiter);
         }
         self.entries.get_mut(key)?.state = EntryState::Over(outcome);
         Some(waiter.waker)
@@ -188,6 +187,9 @@ impl Lines {
     /// Frees an entry, and returns the waiter or the outcome that was in it.
     pub(super) fn leave(&mut self, key: Key) -> (Option<Waiter>, Option<Outcome>) {
         let waiter = self.unlink(key);
+        if let Some(waiter) = waiter.as_ref().filter(|waiter| waiter.turn.is_kept()) {
+            self.has_overtaken(waiter);
+        }
         let entry = self.entries.try_remove(key);
         match entry.map(|entry| entry.state) {
             Some(EntryState::Over(outcome)) => (None, Some(outcome)),
@@ -200,6 +202,13 @@ impl Lines {
     /// Drop it where no lock is held: freeing it may take many milliseconds.
     pub(super) fn surplus(&mut self) -> Option<impl Sized + use<>> {
         (self.entries.is_empty() && self.entries.capacity() > KEPT).then(|| mem::take(&mut self.entries))
+    }
+
+    /// Notes that a call has gone before those of lower priorities that arrived earlier: it has
+    /// departed, or it leaves after its turn, in which it held them up.
+    fn has_overtaken(&mut self, waiter: &Waiter) {
+        self.order.gone(waiter.line(), waiter.number);
+        self.find_head();
     }
 
     /// Takes a waiter out of its list. Its entry stays.

@@ -8,6 +8,9 @@
 //! had arrived after it. From then on, until it has gone, it and the fronts of higher priorities go
 //! in the order of their arrival.
 //!
+//! A call of several limiters that leaves after its turn here counts as one that has gone: it held
+//! up the others, while it waited for its turn elsewhere.
+//!
 //! # The bound
 //!
 //! A call before which `k` calls of its own priority wait is overtaken by at most

@@ -209,6 +209,25 @@ fn a_timeout_is_that_of_the_whole_wait() {
 }
 
 #[test]
+fn calls_that_give_up_in_their_turn_have_overtaken_the_low_calls_that_they_held_up() {
+    let clock = ManualClock::new();
+    let tenant = tokens(&clock, "tenant", 100);
+    let account = plain(&clock).concurrency(1).build().expect("valid options");
+    let _in_flight = account.try_acquire(Cost::new()).expect("there is room");
+    let stack = Stack::of((&tenant, &account));
+    let high = || Call::start(stack.acquire(1).priority(High).timeout(millis(100)));
+    let mut calls = vec![high()];
+    let low = Call::start(tenant.acquire(1).priority(Low));
+    // At any time one of them has its turn at the tenant, and waits for the account.
+    for _ in 0..20 {
+        clock.advance(millis(50));
+        calls.push(high());
+    }
+    // Nine that came after it have left.
+    assert_eq!(low.admitted().waited(), millis(550));
+}
+
+#[test]
 fn a_timeout_behind_a_call_that_waits_elsewhere_names_no_endless_wait() {
     let clock = ManualClock::new();
     let (tenant, account) = pair(&clock);
