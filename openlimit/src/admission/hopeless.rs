@@ -22,7 +22,7 @@ use std::task::Waker;
 
 use super::Admission;
 use crate::backend::{Buckets as _, HOLD};
-use crate::queue::{Key, Refusals, Waiter};
+use crate::queue::{Key, Refusals, Reserve, Waiter};
 
 /// The most waiters that are checked at once: about 0.1 ms.
 const MOST_CHECKED: usize = 4_096;
@@ -84,17 +84,21 @@ impl Admission {
         let mut ahead = [(), ()].map(|()| (vec![0_u128; self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
         let mut checked = 0;
-        self.queue.walk(|key, waiter| {
+        let Some(mut walk) = self.queue.walk() else { return (refusals, checked) };
+        while left > 0 && checked < MOST_CHECKED {
+            let (all, before) = &ahead[1];
+            let passes = |head: &Waiter, above: &Waiter| self.will_pass(head, above, all, before.0, now);
+            let Some((key, waiter)) = walk.next(passes) else { break };
             let has_deadline = waiter.deadline() != u64::MAX;
             let is_below = !reserve.is_any() || reserve.is_below(waiter.urgency.priority());
             let (asked, before) = &ahead[usize::from(is_below)];
             let own = self.backend.wait_behind(waiter.amounts.as_slice(), asked, now);
             // A hold is the reason for the wait, also of calls that go later.
             let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
-            let is_hopeless = has_deadline && wait > left_to(waiter, now);
-            if is_hopeless {
+            if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
             } else {
+                walk.departs();
                 for (asked, before) in &mut ahead[usize::from(is_below)..] {
                     *before = (wait, limit);
                     for (sum, amount) in asked.iter_mut().zip(waiter.amounts.as_slice()) {
@@ -104,9 +108,21 @@ impl Admission {
             }
             checked += 1;
             left -= usize::from(has_deadline);
-            (left > 0 && checked < MOST_CHECKED).then_some(!is_hopeless)
-        });
+        }
         (refusals, checked)
+    }
+
+    /// Returns true if a call above goes before a head below, after others have taken `ahead` and
+    /// departed at `before`: it is due earlier, and the head waits for its share alone.
+    fn will_pass(&self, head: &Waiter, above: &Waiter, ahead: &[u128], before: u64, now: u64) -> bool {
+        if head.turn.is_kept() || above.turn.is_kept() {
+            return above.turn.is_kept();
+        }
+        let wait = |amounts: &[u64]| self.backend.wait_behind(amounts, ahead, now).0;
+        let due = wait(head.amounts.as_slice());
+        due > before
+            && wait(above.amounts.as_slice()) < due
+            && wait(Reserve::without_share(&head.amounts, self.queue.dimensions()).as_slice()) < due
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use super::lines::{Lines, NONE};
 use super::waiter::{Key, Outcome, Turn, Waiter};
+use super::walk::Walk;
 use super::{Overflow, Reserve};
 use crate::limits::{Amounts, Priority};
 
@@ -62,12 +63,9 @@ impl Queue {
         self.lines.iter().flat_map(|lines| lines.iter())
     }
 
-    /// Visits the waiters in that order, until `visit` returns `None`. Otherwise it says if the
-    /// waiter departs. One that does not has overtaken no other.
-    pub(crate) fn walk(&self, visit: impl FnMut(Key, &Waiter) -> Option<bool>) {
-        if let Some(lines) = &self.lines {
-            lines.walk(visit);
-        }
+    /// Goes through the waiters in that order, and asks about each of them.
+    pub(crate) fn walk(&self) -> Option<Walk<'_>> {
+        self.lines.as_deref().map(Walk::new)
     }
 
     /// Returns the waiter that is next.

@@ -20,20 +20,6 @@ impl Lines {
         })
     }
 
-    /// Visits the waiters in the order in which they go if no other call joins, until `visit`
-    /// returns `None`. Otherwise it says if the waiter departs. One that does not has overtaken no
-    /// other.
-    pub(super) fn walk(&self, mut visit: impl FnMut(Key, &Waiter) -> Option<bool>) {
-        let mut order = self.order;
-        while let Some((line, front)) = self.leave_first(&mut order) {
-            match self.waiter(front.key).and_then(|waiter| visit(front.key, waiter)) {
-                None => return,
-                Some(true) => order.gone(line, front.number),
-                Some(false) => {}
-            }
-        }
-    }
-
     /// Returns the waiter that is next.
     #[inline]
     pub(super) fn head(&self) -> Option<(Key, &Waiter)> {
@@ -78,18 +64,16 @@ impl Lines {
     /// Returns the next call of an order, and takes it out of that as if it were admitted.
     #[inline]
     pub(super) fn step(&self, order: &mut Order) -> Option<Key> {
-        let (line, front) = self.leave_first(order)?;
+        let (line, front) = order.head()?;
+        self.take_front(order, line, front);
         order.gone(line, front.number);
         Some(front.key)
     }
 
-    /// Returns the next call of an order and the place of its priority, and takes it out of that as
-    /// if it left.
+    /// Takes the front of a priority out of an order, as if it left.
     #[inline]
-    fn leave_first(&self, order: &mut Order) -> Option<(usize, Front)> {
-        let (line, front) = order.head()?;
-        let next = self.entries.get(front.key)?.next;
+    pub(super) fn take_front(&self, order: &mut Order, line: usize, front: Front) {
+        let next = self.entries.get(front.key).map_or(NONE, |entry| entry.next);
         order.set_front(line, self.waiter(next).map(|waiter| (next, waiter.number)));
-        Some((line, front))
     }
 }

@@ -32,6 +32,7 @@
 //! * `lazy` is [`Queue`], which makes `lines` when the first call joins. `lines` are the entries:
 //!   joining, ending and leaving.
 //! * `links` is the list of each priority, and `order` the rule that picks the next call of them.
+//!   `walk` follows it.
 //! * `ahead` is what a newcomer has to wait for. `reserve` says which calls need not wait for
 //!   others.
 //! * `turns` are calls that wait in several queues. `overflow` is which call is refused if too many
@@ -49,6 +50,7 @@ mod reserve;
 mod turns;
 mod urgency;
 mod waiter;
+mod walk;
 mod watch;
 
 pub(crate) use self::lazy::Queue;

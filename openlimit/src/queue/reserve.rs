@@ -49,4 +49,11 @@ impl Reserve {
             amounts.repeat(dimensions / 2);
         }
     }
+
+    /// Returns what a call takes from the limits alone.
+    pub(crate) fn without_share(amounts: &Amounts, dimensions: usize) -> Amounts {
+        let mut amounts = amounts.clone();
+        amounts.as_mut_slice()[dimensions / 2..].fill(0);
+        amounts
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Permit, Priority, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Cost, Percent, Permit, Priority, Rate, RateLimiter, Usage};
 use openlimit_tests::model::{Limit, Model};
 use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
 use openlimit_tests::{Call, millis, nanos, nanos_of, plain, requests_and_tokens, secs};
@@ -139,6 +139,30 @@ fn a_call_that_is_refused_counts_as_one_that_overtakes_no_other() {
     drop(high);
     assert_eq!(last.admitted().waited(), millis(1_100));
     assert_eq!(low.admitted().waited(), millis(1_200));
+}
+
+#[test]
+fn high_calls_that_pass_a_head_that_waits_for_its_share_go_before_it() {
+    let clock = ManualClock::new();
+    let reserve = (Priority::High, Percent(50));
+    let builder = plain(&clock).tokens(Rate::per_second(100)).reserve(reserve);
+    let limiter = builder.build().expect("a valid reserve");
+    let start = |tokens, priority| Call::start(limiter.acquire(tokens).priority(priority));
+    // Nothing is left of the share. The head waits 0.8 s for it, and ten calls overtake the head.
+    drop(start(50, Priority::Low).admitted());
+    let head = start(40, Priority::Low);
+    (0..9).for_each(|_| drop(start(1, Priority::High).admitted()));
+    drop(start(41, Priority::High).admitted());
+    let low = start(40, Priority::Low);
+    let normal = Call::start(limiter.acquire(1).priority(Priority::Normal).timeout(secs(1)));
+    // Nothing is left of the limit, but these are due earlier than the head. They overtake the
+    // normal call meanwhile, so that one goes before the second low call.
+    let high: Vec<Call> = (0..9).map(|_| start(1, Priority::High)).collect();
+    clock.advance(secs(2));
+    assert_eq!(head.admitted().waited(), millis(800));
+    assert_eq!(normal.admitted().waited(), millis(820));
+    assert_eq!(low.admitted().waited(), millis(1_620));
+    drop(high);
 }
 
 #[test]
