@@ -56,14 +56,12 @@ RUSTFLAGS="--cfg openlimit_loom" CARGO_TARGET_DIR=target/loom nice -n 19 \
     --config profile.dev.package.regex-automata.opt-level=0 loom >"$logs/models" 2>&1 &
 models=$!
 
-# The documentation, and each feature alone. They are builds of their own as well, one after the
-# other, each on one core. They get more of the cores than the models and the mistakes, which can run
-# at once in the end, and less than the tests, which are not to wait for them.
+# Each feature alone. They are builds of their own as well, one after the other, each on one core.
+# They get more of the cores than the models and the mistakes, which can run at once in the end, and
+# less than the tests, which are not to wait for them.
 features() { sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9-]*\) = .*/\1/p' openlimit/Cargo.toml; }
 {
     export CARGO_TARGET_DIR=target/checks
-    RUSTDOCFLAGS="-D warnings" nice -n 5 \
-        cargo doc -p openlimit -p openlimit-macros --no-deps --all-features --locked
     # Built together with the macros, syn has the same features each time. So the crates that depend
     # on it are built only once.
     for features in "" $(features); do
@@ -107,6 +105,9 @@ step "tests"
 cargo test --all-features --locked --test '*' -- --skip every_mistake
 cargo test --all-features --locked --doc
 
+step "documentation"
+RUSTDOC=$PWD/tests/rustdoc.sh cargo test --all-features --locked --doc
+
 step "unit tests, examples"
 wait "$units" || { cat "$logs/units"; exit 1; }
 cat "$logs/units"
@@ -118,7 +119,7 @@ cat "$logs/models"
 step "messages of mistakes"
 wait "$mistakes" || { cat "$logs/mistakes"; exit 1; }
 
-step "documentation, every feature alone"
+step "every feature alone"
 wait "$checks" || { cat "$logs/checks"; exit 1; }
 
 if [[ -z ${OPENLIMIT_REDIS_SERVER:-} ]] && command -v valkey-server >/dev/null; then
