@@ -74,7 +74,8 @@ impl Slots {
         } else {
             let shortest = self.shortest_pause();
             let patience = self.given_at.map_or(LONGEST_PAUSE, |at| now.saturating_sub(at) / PATIENCE);
-            ask_in.max(shortest).min(patience.max(shortest) * place.max(1)).min(LONGEST_PAUSE)
+            let patience = patience.max(shortest).saturating_mul(place.max(1));
+            ask_in.max(shortest).min(patience).min(LONGEST_PAUSE)
         }
     }
 

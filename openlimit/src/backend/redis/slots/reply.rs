@@ -73,6 +73,7 @@ impl Slots {
         // See "Two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
+        self.last_trip = trip;
         let is_held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.trip_of_all.set(self.usual_trip);

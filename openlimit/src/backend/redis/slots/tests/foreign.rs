@@ -1,8 +1,11 @@
-//! Values under the keys that the script did not write.
+//! Values under the keys that the script did not write, and replies that it did not.
 
 use super::client::Tenant;
 use super::resets;
 use super::world::{IDENTITY, SLOW, World};
+use crate::backend::Buckets as _;
+use crate::backend::redis::bounds::Bounds;
+use crate::backend::redis::wire::BatchReply;
 use crate::limits::Amounts;
 
 /// A client whose state has far calls and refunds in it, and another one with a batch to send.
@@ -87,5 +90,45 @@ fn what_is_no_reply_under_the_key_of_a_client_is_an_error_and_changes_nothing() 
         let expected = if said.is_empty() { "WRONGTYPE" } else { "OPENLIMIT" };
         assert_eq!(error.code(), Some(expected), "{error}");
         assert!(error.detail().unwrap_or_default().starts_with(said), "{error}");
+    }
+}
+
+/// Returns a copy of a reply in which one number is another one that can be read.
+fn altered(reply: &[u8], at: usize, number: f64) -> Option<BatchReply> {
+    let mut reply = reply.to_vec();
+    reply[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    let reply = BatchReply::read(&reply, &[false, false])?;
+    Bounds::new(400_000_000, 0).check(&reply).is_ok().then_some(reply)
+}
+
+#[test]
+fn no_number_in_a_reply_stops_the_driver() {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let mut world = World::start(SLOW);
+    for number in [0.0, 1.0, LARGEST / 2.0, LARGEST] {
+        // The numbers before the decisions, and the wait of the first one.
+        for at in (0..8 * (9 + 2 * 6 + 1)).step_by(8) {
+            world.lose_the_state(&[]);
+            let mut client = world.client();
+            world.call(&mut client, [1, 0]);
+            client.give_back(&Amounts::Few([1, 0, 0]), client.taken[0].0, world.clock);
+            client.slots.cap_bucket(0, 10, world.clock);
+            [[170, 0], [1, 100], [1, 1]].into_iter().for_each(|amounts| _ = client.join(amounts));
+            let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+            world.run(&mut client, &batch);
+            let Some(reply) = altered(&client.reply, at, number) else { continue };
+            client.slots.apply(&reply, &client.queue, world.clock, world.clock + 1_000_000);
+            // Then the server is honest again.
+            for _ in 0..3 {
+                client.looks_at_head(world.clock);
+                (0..2).for_each(|bucket| _ = client.slots.look_at(bucket, world.clock));
+                client.slots.owe(&Amounts::Few([1, 1, 0]), world.clock);
+                world.clock += 1_000_000_000;
+                if let Ok(batch) = client.slots.collect(&client.queue, true, world.clock) {
+                    let reply = world.run(&mut client, &batch);
+                    client.slots.apply(&reply, &client.queue, world.clock, world.clock + 1_000_000);
+                }
+            }
+        }
     }
 }

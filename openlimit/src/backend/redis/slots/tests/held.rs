@@ -91,6 +91,24 @@ fn a_hold_is_as_long_after_the_clock_was_set_back() {
 }
 
 #[test]
+fn a_hold_is_not_shorter_because_the_reply_before_it_was_late() {
+    let (mut world, mut client, mut other) = World::of_two();
+    client.join([1, 0]);
+    let mut until = 0;
+    world.exchange_while(&mut client, |world, client| {
+        world.pass(Duration::from_secs(1));
+        until = world.clock + SECOND / 2;
+        client.slots.hold(until, world.clock);
+        client.slots.hold_limit(1, until, world.clock);
+    });
+    world.exchange(&mut client);
+    assert!(client.slots.held_until() >= until && client.slots.limit_held_until(1) >= until);
+    let reply = world.learn(&mut other);
+    let rest = until - world.clock;
+    assert!(reply.held_for >= rest && reply.buckets[1].shut_for >= rest, "{reply:?}");
+}
+
+#[test]
 fn a_hold_that_begins_after_a_release_in_the_same_batch_ends_when_it_says() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
