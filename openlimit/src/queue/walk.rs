@@ -17,11 +17,11 @@ impl<'a> Walk<'a> {
         Self { lines, order: lines.order, last: (0, 0) }
     }
 
-    /// Returns the next waiter. It has left the queue without departing, unless it
-    /// [departs](Self::departs) then.
+    /// Returns the next waiter. It leaves without having overtaken others, unless it
+    /// [departs](Self::departs).
     ///
-    /// Where a part of the limits is kept for some calls, `passes` says if the first of these goes
-    /// before a head for which none is: both are named, the head first.
+    /// A call for which a part of the limits is kept may go before a head for which none is.
+    /// `passes` decides that. It gets the head first, and then the other call.
     pub(crate) fn next(
         &mut self,
         passes: impl FnOnce(&Waiter, &Waiter) -> bool,
