@@ -3,7 +3,7 @@
 //! The answers come from the totals of each priority and the few calls that are owed their turn, so
 //! they take as long for one waiter as for a million.
 
-use super::lines::Lines;
+use super::lines::{Line, Lines};
 use super::waiter::Waiter;
 
 impl Lines {
@@ -16,14 +16,22 @@ impl Lines {
     }
 
     /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
-    /// waiters of the same and of higher priorities, and by those that are owed their turn. For a
-    /// waiter, it is as if it left and joined again.
+    /// waiters of the same and of higher priorities, and by those that are owed their turn.
+    ///
+    /// Of a waiter, it is as if it left its own priority and joined it again. A higher priority that
+    /// a call joined after the waiter does not count: the waiter goes before that call once it is
+    /// owed its turn.
     pub(super) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
         let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
+        let asked = |line: &Line| line.asked[dimension];
+        let joined_before = |call: &Waiter| newcomer.number == 0 || call.number < newcomer.number;
+        let older = |line: &&Line| self.waiter(line.last).is_some_and(joined_before);
+        let above: u128 = self.lines[..line].iter().filter(older).map(asked).sum();
         let owed = self.order.owed_below(line, lines).filter_map(|key| self.waiter(key));
-        let owed: u128 = owed.map(|waiter| u128::from(waiter.amounts.as_slice()[dimension])).sum();
+        let owed = owed.filter(|call| joined_before(call));
+        let owed: u128 = owed.map(|call| u128::from(call.amounts.as_slice()[dimension])).sum();
         let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
-        self.lines[..=line].iter().map(|line| line.asked[dimension]).sum::<u128>() + owed - u128::from(own)
+        above + asked(&self.lines[line]) + owed - u128::from(own)
     }
 
     /// Returns the call behind which `newcomer` joins, if there is one of the same priority.

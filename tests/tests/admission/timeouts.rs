@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter, Usage};
 use openlimit_tests::{Call, at_once, millis, plain, requests_and_tokens, secs};
 
 /// Returns a limiter of one request a second.
@@ -155,6 +155,27 @@ fn nobody_waits_for_a_head_that_is_known_to_take_longer_than_the_timeout() {
     let exact = within(&limiter, secs(1));
     clock.advance(secs(1));
     assert_eq!(head.admitted().waited(), exact.admitted().waited());
+}
+
+#[test]
+fn nobody_waits_for_calls_that_go_after_a_lower_one_that_is_owed_its_turn() {
+    let clock = ManualClock::new();
+    let limiter = requests_and_tokens(&clock, Rate::per_second(10), Rate::per_minute(600));
+    drop(limiter.charge(Cost::new().requests(0).tokens(10)).expect("nothing is refused"));
+    let start = |tokens, priority| {
+        Call::start(limiter.acquire(Cost::new().requests(0).tokens(tokens)).priority(priority))
+    };
+    let low = start(1, Priority::Low);
+    let high: Vec<Call> = (0..9).map(|_| start(1, Priority::High)).collect();
+    // It goes after the low call, into debt, and delays only those that take tokens.
+    let large = start(50, Priority::High);
+    let mut last = Call::start(limiter.acquire(Cost::new()).priority(Priority::Low).timeout(secs(2)));
+    assert!(!last.poll());
+    clock.advance(secs(2));
+    assert_eq!(low.admitted().waited(), secs(1));
+    assert_eq!(large.admitted().waited(), secs(2));
+    assert_eq!(last.admitted().waited(), secs(2));
+    drop(high);
 }
 
 #[test]
