@@ -15,13 +15,15 @@
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
 //! no other call joined and no other change came, and each call ahead of it departed that is not
 //! refused, too. One of these can still time out: the time from which on it may depart is a lower
-//! bound, where it waits for several limits or for a call in flight to end. Like a refund, that
-//! might have helped the waiter, and it might not. A call that arrives is judged in the same way.
+//! bound, where it waits for several limits, for a call in flight to end, or behind large calls of
+//! different sizes. Like a refund, that might have helped the waiter, and it might not. A call that
+//! arrives is judged in the same way.
 
 use std::task::Waker;
 
 use super::Admission;
 use crate::backend::{Buckets as _, HOLD};
+use crate::bucket::Ahead;
 use crate::queue::{Key, Refusals, Reserve, Waiter};
 
 /// The most waiters that are checked at once: about 0.1 ms.
@@ -81,7 +83,7 @@ impl Admission {
         let reserve = self.queue.reserve();
         // What is ahead of a call. Where a part is kept for some, that is less for them than for
         // the others, for which they need not wait.
-        let mut ahead = [(), ()].map(|()| (vec![0_u128; self.queue.dimensions()], (0, 0)));
+        let mut ahead = [(), ()].map(|()| (vec![Ahead::default(); self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
         let mut checked = 0;
         let Some(mut walk) = self.queue.walk() else { return (refusals, checked) };
@@ -102,7 +104,7 @@ impl Admission {
                 for (asked, before) in &mut ahead[usize::from(is_below)..] {
                     *before = (wait, limit);
                     for (sum, amount) in asked.iter_mut().zip(waiter.amounts.as_slice()) {
-                        *sum += u128::from(*amount);
+                        sum.add(*amount);
                     }
                 }
             }
@@ -114,7 +116,7 @@ impl Admission {
 
     /// Returns true if a call above goes before a head below, after others have taken `ahead` and
     /// departed at `before`: it is due earlier, and the head waits for its share alone.
-    fn will_pass(&self, head: &Waiter, above: &Waiter, ahead: &[u128], before: u64, now: u64) -> bool {
+    fn will_pass(&self, head: &Waiter, above: &Waiter, ahead: &[Ahead], before: u64, now: u64) -> bool {
         if head.turn.is_kept() || above.turn.is_kept() {
             return above.turn.is_kept();
         }

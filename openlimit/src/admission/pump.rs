@@ -14,7 +14,7 @@
 //! on ten seconds of the limit at once. So it is dated back by at most `grace`, half of the
 //! limiter's jitter. Such a call departs up to `grace` after its charge, and half of the jitter
 //! that the buckets keep back covers that. The other half is left to the network. A call that
-//! leaves no room for jitter in the burst is due later instead, as `level` of the module `bucket`
+//! leaves no room for jitter in the burst is due later instead, as `due` of the module `bucket`
 //! explains.
 //!
 //! The limits that a call takes from may have had room for it long before its turn, while a call

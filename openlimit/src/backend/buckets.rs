@@ -1,7 +1,7 @@
 //! `Buckets`: what a backend does. The seam between the rules of admission and where buckets live.
 
 use super::starting::Starting;
-use crate::bucket::Look;
+use crate::bucket::{Ahead, Look};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -114,7 +114,7 @@ pub(crate) trait Buckets {
 
     /// Returns a lower bound on the further wait of a waiter behind calls that ask for `ahead` of
     /// each dimension, and the limit that decides it.
-    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize);
+    fn wait_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize);
 
     /// Returns a number that grows with each change by which calls may have to wait for longer than
     /// was known: a debt, a hold, a slower rate, a level that was corrected upwards.

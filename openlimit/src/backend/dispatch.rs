@@ -5,7 +5,7 @@ use super::memory::Memory;
 #[cfg(feature = "redis")]
 use super::redis::Slots;
 use super::starting::Starting;
-use crate::bucket::Look;
+use crate::bucket::{Ahead, Look};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -113,7 +113,7 @@ impl Buckets for Backend {
         each!(self, one => one.wait_of_next(amounts, now))
     }
 
-    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+    fn wait_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize) {
         each!(self, one => one.wait_behind(amounts, ahead, now))
     }
 

@@ -4,29 +4,6 @@
 //! written for a [`Word`], an integer of 64 or 128 bits. All times are nanoseconds of the limiter's
 //! clock. Threads read it before they take the lock, so times can arrive out of order. An earlier
 //! time than the last one counts as the last one, so the level never leaks twice for the same time.
-//!
-//! # The pause before a large call
-//!
-//! A call larger than `fit` leaves no room for jitter. When our bucket is empty, the provider's is
-//! not: a call that arrived late has not leaked there yet. The level there is up to `jitter`. A
-//! call of weight `w` raises it to `jitter + w`, which must not exceed the burst. Or it has to find
-//! level 0, if it is larger than the burst by itself. So our bucket has to be empty for a *pause*
-//! before such a call, in which this weight leaks:
-//!
-//! ```text
-//! min(jitter, max(0, jitter + w - burst))
-//! ```
-//!
-//! For a call that fits it is zero. Before the first call of a limiter there is no pause, since no
-//! call was there to arrive late. In the example of `bucket`, the call of 5 requests waits for
-//! level 0, and for 50 ms more.
-//!
-//! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
-//! minute with a burst of 1 s admits one call every 1050 ms.
-//!
-//! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
-//! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
-//! time: not a look, not a call that was refused, and not a refund of nothing.
 
 use std::sync::Arc;
 
@@ -144,59 +121,6 @@ impl<W: Word> Level<W> {
         }
     }
 
-    /// Returns when a call of `amount` is due, after other calls have taken `ahead`, which they do
-    /// not do before `now`.
-    #[inline]
-    pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
-        let shown = if ahead == 0 || amount == 0 {
-            self.shown_when_due(amount)
-        } else {
-            self.shown_when_due_behind(amount, ahead, self.clock(now))
-        };
-        if self.pace.is_some() { self.time(shown) } else { shown }
-    }
-
-    /// Does the same on the bucket's clock for the call that goes next.
-    #[inline]
-    fn shown_when_due(&self, amount: u64) -> u64 {
-        let weight = self.terms.unit.times(amount);
-        if amount == 0 {
-            return self.at;
-        }
-        if weight > self.terms.fit {
-            return self.due_after(weight, self.level.into(), self.at);
-        }
-        let missing = self.level.minus(self.terms.fit.minus(weight));
-        // Usually all limits but one have room, and the division takes longest here.
-        if missing == W::default() { self.at } else { self.at.saturating_add(missing.over(self.terms.leak)) }
-    }
-
-    /// Does the same for a call behind others.
-    #[inline(never)]
-    fn shown_when_due_behind(&self, amount: u64, ahead: u128, now: u64) -> u64 {
-        let ahead = ahead.saturating_mul(self.terms.unit.into());
-        let level = self.level_at(now).into().saturating_add(ahead);
-        self.due_after(self.terms.unit.times(amount), level, self.at.max(now))
-    }
-
-    /// Returns when a call of `weight` is due, of any size, if this is the level at `at`.
-    #[inline(never)]
-    fn due_after(&self, weight: W, level: u128, at: u64) -> u64 {
-        let room: u128 = self.terms.fit.minus(weight).into();
-        let missing = level.saturating_sub(room).saturating_add(self.pause(weight).into());
-        at.saturating_add(missing.over(self.terms.leak.into()))
-    }
-
-    /// Returns the weight that leaks while the bucket has to be empty before a call of `weight`. It
-    /// is zero for a call that fits, and for the first call of all.
-    fn pause(&self, weight: W) -> W {
-        if self.is_new() {
-            W::default()
-        } else {
-            self.terms.jitter.min(weight.plus(self.terms.jitter).minus(self.terms.burst))
-        }
-    }
-
     /// Returns true if nothing was ever taken.
     pub(super) fn is_new(&self) -> bool {
         self.at == 0 && self.level == W::default()
@@ -275,7 +199,7 @@ impl<W: Word> Level<W> {
         } else {
             burst.saturating_add(paused).saturating_sub(jitter) / unit
         };
-        let pause = self.pause(self.terms.unit.times(self.terms.most)).into();
+        let pause = if self.is_new() { 0 } else { self.pause(self.terms.unit.times(self.terms.most)).into() };
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         Look {
             available: narrow(fits.max(larger)).min(self.terms.most),

@@ -47,7 +47,7 @@
 //! After such a call the level is the size of the call. So after any call the level is at most the
 //! burst or the largest call so far, and the promise becomes `rate * w + max(burst, largest call)`.
 //!
-//! Before such a call the bucket also has to be empty for a pause: see `level`.
+//! Before such a call the bucket also has to be empty for a pause: see `due`.
 //!
 //! # Limits in windows
 //!
@@ -79,14 +79,17 @@
 //! | --- | --- |
 //! | `metering`, `units` | the terms of a limit, and these terms in the units of a level |
 //! | `level`, `word` | how full a bucket is, and the integers that this is kept in |
+//! | `due`, `ahead` | when a call is due, also behind others |
 //! | `low_water`, `rises` | what a refund may give back |
 //! | `windows`, `resetting`, `taken`, `in_window` | limits counted in windows, and those that reset |
 //! | `rates`, `climb`, `pace`, `unusual` | rates that change and climb back; their state |
 //! | `change` | another limit, in use |
 //! | `look` | a bucket as users see it |
 
+mod ahead;
 mod change;
 mod climb;
+mod due;
 mod in_window;
 mod level;
 mod look;
@@ -103,6 +106,7 @@ mod windows;
 mod word;
 
 #[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
+pub(crate) use self::ahead::Ahead;
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 #[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
 pub(crate) use self::in_window::{InWindow, is_about};
@@ -192,7 +196,7 @@ impl Bucket {
     /// It is exact if nothing is ahead, and a lower bound otherwise. A call that takes nothing is
     /// always due. `now` matters to a limit that resets.
     #[inline]
-    pub(crate) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+    pub(crate) fn due(&self, amount: u64, ahead: Ahead, now: u64) -> u64 {
         match self {
             Self::Narrow(level) => level.due(amount, ahead, now),
             Self::Unusual(unusual) => unusual.due(amount, ahead, now),

@@ -3,6 +3,7 @@
 //! The code of nearly every call is that of the usual state. What is here is apart from it, in
 //! memory and in code.
 
+use super::ahead::Ahead;
 use super::level::Level;
 use super::resetting::Resetting;
 
@@ -34,10 +35,10 @@ impl Unusual {
     }
 
     #[inline(never)]
-    pub(super) fn due(&self, amount: u64, ahead: u128, now: u64) -> u64 {
+    pub(super) fn due(&self, amount: u64, ahead: Ahead, now: u64) -> u64 {
         match self {
             Self::Wide(level) => level.due(amount, ahead, now),
-            Self::Resetting(count) => count.due(amount, ahead, now),
+            Self::Resetting(count) => count.due(amount, ahead.amount, now),
         }
     }
 }

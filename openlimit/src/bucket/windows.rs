@@ -61,7 +61,7 @@
 //! That admits up to `rate` times a nanosecond more, and for that the period is a nanosecond
 //! longer.
 //!
-//! The pause is that of the page of `level`, which is at most as long as the jitter. So the burst
+//! The pause is that of the page of `due`, which is at most as long as the jitter. So the burst
 //! is the time of the whole amount, of which all but the time of `B` is kept back as jitter. That
 //! leaves `B` to fit, and the pause before a call of `C` is the time of `C - B`.
 

@@ -5,6 +5,7 @@
 
 use super::lines::{Line, Lines};
 use super::waiter::Waiter;
+use crate::bucket::Ahead;
 
 impl Lines {
     /// Returns the first call that `newcomer` has to wait for, if there is one.
@@ -15,23 +16,25 @@ impl Lines {
         self.waiter(front.key).filter(|_| !overtakes)
     }
 
-    /// Returns the least amount of a dimension that is taken before `newcomer` can go: by all
-    /// waiters of the same and of higher priorities, and by those that are owed their turn.
+    /// Returns the least that is taken of a dimension before `newcomer` can go: by all waiters of the same and of higher priorities, and by those that are owed their turn.
     ///
     /// Of a waiter, it is as if it left its own priority and joined it again. A higher priority that
     /// a call joined after the waiter does not count: the waiter goes before that call once it is
     /// owed its turn.
-    pub(super) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
+    pub(super) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> Ahead {
         let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
         let asked = |line: &Line| line.asked[dimension];
         let joined_before = |call: &Waiter| newcomer.number == 0 || call.number < newcomer.number;
         let older = |line: &&Line| self.waiter(line.last).is_some_and(joined_before);
-        let above: u128 = self.lines[..line].iter().filter(older).map(asked).sum();
+        let above: Ahead = self.lines[..line].iter().filter(older).map(asked).sum();
         let owed = self.order.owed_below(line, lines).filter_map(|key| self.waiter(key));
         let owed = owed.filter(|call| joined_before(call));
-        let owed: u128 = owed.map(|call| u128::from(call.amounts.as_slice()[dimension])).sum();
-        let own = if newcomer.number > 0 { newcomer.amounts.as_slice()[dimension] } else { 0 };
-        above + asked(&self.lines[line]) + owed - u128::from(own)
+        let owed = owed.map(|call| Ahead::from(call.amounts.as_slice()[dimension]));
+        let mut ahead: Ahead = owed.chain([above, asked(&self.lines[line])]).sum();
+        if newcomer.number > 0 {
+            ahead.subtract(newcomer.amounts.as_slice()[dimension]);
+        }
+        ahead
     }
 
     /// Returns the call behind which `newcomer` joins, if there is one of the same priority.

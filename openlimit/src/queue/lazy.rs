@@ -9,6 +9,7 @@ use super::lines::{Lines, NONE};
 use super::waiter::{Key, Outcome, Turn, Waiter};
 use super::walk::Walk;
 use super::{Overflow, Reserve};
+use crate::bucket::Ahead;
 use crate::limits::{Amounts, Priority};
 
 /// The waiting calls of one limiter.
@@ -94,9 +95,9 @@ impl Queue {
         self.lines.as_ref()?.last_before(newcomer)
     }
 
-    /// Returns the least amount of a dimension that is taken before `newcomer` can go.
-    pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> u128 {
-        self.lines.as_ref().map_or(0, |lines| lines.ahead_of(newcomer, dimension))
+    /// Returns the least that is taken of a dimension before `newcomer` can go.
+    pub(crate) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> Ahead {
+        self.lines.as_ref().map_or_else(Ahead::default, |lines| lines.ahead_of(newcomer, dimension))
     }
 
     /// Returns whether `newcomer` would go after all waiters.

@@ -13,6 +13,7 @@ use slab::Slab;
 use super::Reserve;
 use super::order::Order;
 use super::waiter::{Key, Outcome, Waiter, Watched};
+use crate::bucket::Ahead;
 use crate::limits::{Amounts, Priority};
 
 /// The end of the list.
@@ -48,8 +49,8 @@ pub(super) struct Line {
     pub(super) len: usize,
     /// The number of those that take nothing.
     pub(super) free: usize,
-    /// The sum of their amounts, by dimension.
-    pub(super) asked: Box<[u128]>,
+    /// What they take together, by dimension.
+    pub(super) asked: Box<[Ahead]>,
 }
 
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Lines {
                 last: NONE,
                 len: 0,
                 free: 0,
-                asked: vec![0; dimensions].into(),
+                asked: vec![Ahead::default(); dimensions].into(),
             }),
             entries: Slab::new(),
             len: 0,
@@ -237,14 +238,14 @@ impl Line {
     fn add(&mut self, amounts: &Amounts) {
         self.free += usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
-            *sum += u128::from(*amount);
+            sum.add(*amount);
         }
     }
 
     fn subtract(&mut self, amounts: &Amounts) {
         self.free -= usize::from(amounts.is_zero());
         for (sum, amount) in self.asked.iter_mut().zip(amounts.as_slice()) {
-            *sum -= u128::from(*amount);
+            sum.subtract(*amount);
         }
     }
 }

@@ -95,19 +95,19 @@ fn a_newcomer_has_ahead_of_it_what_goes_before_it() {
     let (mut queue, _) = queue(&[(30, Normal), (10, High), (40, Low)]);
     for (priority, ahead, is_first) in [(High, 10, false), (Normal, 40, false), (Low, 80, false)] {
         let newcomer = waiter(1, priority);
-        assert_eq!(queue.ahead_of(&newcomer, 0), ahead);
+        assert_eq!(queue.ahead_of(&newcomer, 0).amount, ahead);
         assert_eq!(queue.head_before(&newcomer).is_none(), is_first);
         assert_eq!(queue.goes_last(&newcomer), priority == Low);
     }
     assert_eq!([admit(&mut queue), admit(&mut queue)], [Some(10), Some(30)]);
     assert!(queue.head_before(&waiter(1, High)).is_none());
     for call in 0..u64::from(MOST_OVERTAKES) {
-        assert_eq!(queue.ahead_of(&waiter(1, High), 0), 0);
+        assert_eq!(queue.ahead_of(&waiter(1, High), 0).calls, 0);
         queue.join(waiter(call, High));
         assert_eq!(admit(&mut queue), Some(call));
     }
     // The low call is owed its turn.
-    assert_eq!(queue.ahead_of(&waiter(1, High), 0), 40);
+    assert_eq!(queue.ahead_of(&waiter(1, High), 0), 40.into());
     assert!(queue.head_before(&waiter(1, High)).is_some());
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter, Usage};
-use openlimit_tests::{Call, at_once, millis, plain, requests_and_tokens, secs};
+use openlimit_tests::{Call, at_once, millis, nanos, plain, requests_and_tokens, secs};
 
 /// Returns a limiter of one request a second.
 fn slow(clock: &ManualClock) -> RateLimiter {
@@ -176,6 +176,31 @@ fn nobody_waits_for_calls_that_go_after_a_lower_one_that_is_owed_its_turn() {
     assert_eq!(large.admitted().waited(), secs(2));
     assert_eq!(last.admitted().waited(), secs(2));
     drop(high);
+}
+
+#[test]
+fn the_pauses_between_calls_as_large_as_the_burst_count_as_known() {
+    for (amount, is_used) in [(60, false), (60, true), (30, true), (61, true), (90, true)] {
+        let clock = ManualClock::new();
+        let builder = plain(&clock).jitter(millis(50));
+        let limiter = builder.requests(Rate::per_minute(amount)).build().expect("a valid rate");
+        if is_used {
+            drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+            clock.advance(millis(10));
+        }
+        let ahead: Vec<Call> = (0..20).map(|_| Call::start(limiter.acquire(Cost::new()))).collect();
+        let AcquireError::Timeout { wait, .. } =
+            Call::start(limiter.acquire(Cost::new()).timeout(secs(1))).refused()
+        else {
+            panic!("{amount}: no timeout");
+        };
+        // Each call departs at a whole nanosecond.
+        let exact = Call::start(limiter.acquire(Cost::new()).timeout(wait + nanos(20)));
+        clock.advance(secs(60));
+        let waited = exact.admitted().waited();
+        assert!(wait <= waited && waited <= wait + nanos(20), "{amount}: {wait:?}, and {waited:?}");
+        drop(ahead);
+    }
 }
 
 #[test]

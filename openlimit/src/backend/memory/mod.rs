@@ -15,7 +15,7 @@ use self::holds::Holds;
 use self::row::{Meter, Row};
 use super::buckets::{Buckets as _, Due, HOLD};
 use super::starting::Starting;
-use crate::bucket::Bucket;
+use crate::bucket::{Ahead, Bucket};
 
 /// The buckets of a limiter in memory.
 ///
@@ -56,7 +56,7 @@ impl Memory {
     /// Returns when a call could be admitted if it were the next one.
     #[inline]
     pub(super) fn earliest(&self, amounts: &[u64], now: u64) -> Due {
-        self.latest(amounts, |_| 0, now)
+        self.latest(amounts, |_| Ahead::default(), now)
     }
 
     /// Empties the bucket of one limit, and returns the amount that was in it.
@@ -85,7 +85,7 @@ impl Memory {
     /// Returns the latest of the moments that the limits ask for, after other calls have taken
     /// `ahead` of a dimension, and that holds ask for.
     #[inline]
-    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> Due {
+    fn latest(&self, amounts: &[u64], ahead: impl Fn(usize) -> Ahead, now: u64) -> Due {
         let latest = self.latest_of_limits(amounts, ahead, now);
         let held = if self.holds.last() > 0 { self.held_for(amounts) } else { 0 };
         if held > 0 && latest.at <= held { Due { at: held, limit: HOLD } } else { latest }
@@ -93,7 +93,7 @@ impl Memory {
 
     /// Does the same without holds.
     #[inline]
-    fn latest_of_limits(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> Due {
+    fn latest_of_limits(&self, amounts: &[u64], ahead: impl Fn(usize) -> Ahead, now: u64) -> Due {
         let mut latest = Due { at: 0, limit: 0 };
         for (limit, meter) in self.meters.iter().enumerate() {
             let amount = amounts[meter.dimension()];
@@ -134,7 +134,7 @@ impl Memory {
         let limit = match limit {
             _ if is_held => HOLD,
             // It is over.
-            HOLD if at <= now => self.latest_of_limits(amounts, |_| 0, now).limit,
+            HOLD if at <= now => self.latest_of_limits(amounts, |_| Ahead::default(), now).limit,
             limit => limit,
         };
         (at.saturating_sub(now), limit)

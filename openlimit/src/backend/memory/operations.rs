@@ -5,7 +5,7 @@ use super::holding::LAST_END;
 use super::row::Meter;
 use crate::backend::buckets::{Buckets, Due};
 use crate::backend::starting::Starting;
-use crate::bucket::{Bucket, Look};
+use crate::bucket::{Ahead, Bucket, Look};
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -42,7 +42,10 @@ impl Buckets for Memory {
         let (limits, shares) = self.meters.split_at(self.limits());
         let due = |meters: &[Meter]| {
             let taken = meters.iter().map(|meter| (&meter.bucket, amounts[meter.dimension()]));
-            taken.filter(|(_, amount)| *amount > 0).map(|(bucket, amount)| bucket.due(amount, 0, now)).max()
+            taken
+                .filter(|(_, amount)| *amount > 0)
+                .map(|(bucket, amount)| bucket.due(amount, Ahead::default(), now))
+                .max()
         };
         due(shares) > due(limits)
     }
@@ -113,7 +116,7 @@ impl Buckets for Memory {
         self.wait_until(self.earliest(amounts, now), amounts, now)
     }
 
-    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+    fn wait_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize) {
         self.wait_until(self.latest(amounts, |dimension| ahead[dimension], now), amounts, now)
     }
 

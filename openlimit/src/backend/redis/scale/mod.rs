@@ -22,7 +22,7 @@
 //! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
 //! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
 //!
-//! The pause before a large call (see `level`) is at most as long as the jitter, or as the whole
+//! The pause before a large call (see `bucket::due`) is at most as long as the jitter, or as the whole
 //! amount of a limit that is counted in windows. The script takes one such number for all limits.
 //! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
 //! number. For what is larger than `fit`, the pause is then what it is larger by.
@@ -39,7 +39,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::bucket::{FASTEST, Metering};
+use crate::bucket::{Ahead, FASTEST, Metering};
 use crate::limits::Counting;
 
 /// The largest weight and level: 2^52 nanoseconds, 52 days. The sum of two is still exact in a
@@ -192,8 +192,21 @@ impl Scale {
         } else if weight <= self.fit {
             (level + weight).saturating_sub(self.fit)
         } else {
-            level + (weight + self.pause).saturating_sub(self.burst).min(self.pause)
+            level + self.pause_before(weight)
         }
+    }
+
+    /// Returns for how long a bucket has to be empty before a call of `weight`.
+    pub(crate) fn pause_before(&self, weight: u64) -> u64 {
+        (weight + self.pause).saturating_sub(self.burst).min(self.pause)
+    }
+
+    /// Returns the least weight of the calls before another one, with their pauses. That of the
+    /// first may be over.
+    pub(crate) fn weight_ahead(&self, ahead: Ahead) -> u64 {
+        let weight = self.weight(u64::try_from(ahead.amount).unwrap_or(u64::MAX));
+        let pause = if self.resets() { 0 } else { self.pause_before(self.weight(1)) };
+        weight.saturating_add(pause.saturating_mul(ahead.calls.saturating_sub(1))).min(MOST)
     }
 
     /// Returns the weight to give back for `amount` of a charge, rounded down. Since the charge the

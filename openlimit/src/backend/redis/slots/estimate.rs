@@ -8,6 +8,7 @@
 use super::reply::SHORTEST_TRIP;
 use super::state::{Slot, Slots};
 use crate::backend::Look;
+use crate::bucket::Ahead;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Waiter};
 
@@ -19,7 +20,7 @@ impl Slots {
         if !queue.goes_last(call) {
             // The call may take a slot that was requested for a call behind it. It does not wait
             // for the pause of that one.
-            let next = self.wait_for_room(amounts, |_| 0, self.is_recent(now), now);
+            let next = self.wait_for_room(amounts, |_| Ahead::default(), self.is_recent(now), now);
             let first = self.lane(self.takes_share(amounts)).front();
             return first.map(wait_for).map_or(next, |first| first.min(next));
         }
@@ -29,16 +30,15 @@ impl Slots {
     /// Returns the wait of a call that joins now, if nobody else has taken or given back anything
     /// since the last reply.
     pub(super) fn expected(&self, call: &Waiter, queue: &Queue, now: u64) -> u64 {
-        let without_slot =
-            |dimension: usize| queue.ahead_of(call, dimension).saturating_sub(self.held[dimension]);
+        let without_slot = |dimension: usize| queue.ahead_of(call, dimension).without(self.held[dimension]);
         self.wait_for_room(call.amounts.as_slice(), without_slot, true, now).0
     }
 
     /// Returns a lower bound on the wait of a waiter behind calls that ask for `ahead` of each
     /// dimension, and the limit that decides it.
-    pub(super) fn estimate_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+    pub(super) fn estimate_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize) {
         let mut all = ahead.iter().zip(amounts).zip(&self.held);
-        if all.all(|((ahead, amount), held)| ahead + u128::from(*amount) <= *held) {
+        if all.all(|((ahead, amount), held)| ahead.amount + u128::from(*amount) <= *held) {
             // A slot may be there for it.
             return (0, 0);
         }
@@ -46,17 +46,17 @@ impl Slots {
     }
 
     /// Does the same for a call for which there is no slot.
-    fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> u128, now: u64) -> (u64, usize) {
+    fn behind_slots(&self, amounts: &[u64], ahead: impl Fn(usize) -> Ahead, now: u64) -> (u64, usize) {
         let last = self.lane(self.takes_share(amounts)).back();
         let last = last.map_or((0, 0), |slot| (slot.due.saturating_sub(now), slot.limit));
-        let without_slot = |dimension: usize| ahead(dimension).saturating_sub(self.held[dimension]);
+        let without_slot = |dimension: usize| ahead(dimension).without(self.held[dimension]);
         last.max(self.wait_for_room(amounts, without_slot, self.is_fresh(now), now))
     }
 
     /// Returns a lower bound on the wait of a call if it were the next one, and the limit that
     /// decides it.
     pub(super) fn estimate_next(&self, amounts: &[u64], now: u64) -> (u64, usize) {
-        self.wait_for_room(amounts, |_| 0, self.is_fresh(now), now)
+        self.wait_for_room(amounts, |_| Ahead::default(), self.is_fresh(now), now)
     }
 
     /// Returns whether the levels are known. More than a look-ahead after the last reply, others
@@ -79,7 +79,7 @@ impl Slots {
     pub(super) fn wait_for_room(
         &self,
         amounts: &[u64],
-        ahead: impl Fn(usize) -> u128,
+        ahead: impl Fn(usize) -> Ahead,
         is_fresh: bool,
         now: u64,
     ) -> (u64, usize) {
@@ -90,20 +90,24 @@ impl Slots {
     pub(super) fn wait_for_limits(
         &self,
         amounts: &[u64],
-        ahead: impl Fn(usize) -> u128,
+        ahead: impl Fn(usize) -> Ahead,
         is_fresh: bool,
         now: u64,
     ) -> (u64, usize) {
         let mut longest = (0, 0);
         let weights = |bucket: usize| {
             let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
-            let ahead = scale.weight(u64::try_from(ahead(dimension)).unwrap_or(u64::MAX));
-            (scale.weight(amounts[dimension]), ahead)
+            (scale.weight(amounts[dimension]), scale.weight_ahead(ahead(dimension)))
         };
         for (bucket, scale) in self.scales.iter().enumerate().filter(|(_, scale)| !scale.resets()) {
             let (weight, ahead) = weights(bucket);
             let level = if is_fresh { self.level(bucket, now) } else { 0 } + ahead;
-            let wait = if weight <= scale.fit { (level + weight).saturating_sub(scale.fit) } else { level };
+            let wait = match weight {
+                weight if weight <= scale.fit => (level + weight).saturating_sub(scale.fit),
+                weight if ahead > 0 => level + scale.pause_before(weight),
+                // For all that is known, the bucket may have been empty for long.
+                _ => level,
+            };
             if weight > 0 && wait > longest.0 {
                 longest = (wait, self.limit_of(bucket));
             }

@@ -6,6 +6,7 @@ use super::LOCAL;
 use super::state::Slots;
 use crate::backend::redis::scale::Scale;
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
+use crate::bucket::Ahead;
 use crate::error::{BuildProblem, StoreStatus};
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusal, Waiter};
@@ -145,7 +146,7 @@ impl Buckets for Slots {
         self.at_end_of_hold(self.estimate_next(amounts, now), amounts, now)
     }
 
-    fn wait_behind(&self, amounts: &[u64], ahead: &[u128], now: u64) -> (u64, usize) {
+    fn wait_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize) {
         if self.is_local() {
             return self.alone.share.wait_behind(amounts, ahead, now);
         }

@@ -29,7 +29,7 @@ use super::state::Slots;
 use super::windows::Windows;
 use crate::backend::Look;
 use crate::backend::redis::wire::BatchReply;
-use crate::bucket::{InWindow, is_about};
+use crate::bucket::{Ahead, InWindow, is_about};
 use crate::limits::Window;
 
 impl Slots {
@@ -158,7 +158,7 @@ impl Slots {
         if self.windows.is_empty() {
             return (0, 0);
         }
-        let (wait, place) = self.wait_for_limits(amounts, |_| 0, true, now);
+        let (wait, place) = self.wait_for_limits(amounts, |_| Ahead::default(), true, now);
         let resets = self.windows.iter().any(|windows| self.limit_of(windows.bucket) == place);
         if resets { (wait, place) } else { (0, 0) }
     }

@@ -28,6 +28,7 @@
 use std::collections::VecDeque;
 
 use super::state::{Slot, Slots};
+use crate::bucket::Ahead;
 use crate::queue::{Queue, Waiter};
 
 impl Slots {
@@ -136,7 +137,7 @@ impl Slots {
     /// stands in line, or it waits for a hold or a reset and its share has room no later than the
     /// limits, as in memory.
     pub(super) fn limits_keep_back(&self, amounts: &[u64], now: u64) -> bool {
-        let wait = |amounts: &[u64]| self.wait_for_limits(amounts, |_| 0, true, now).0;
+        let wait = |amounts: &[u64]| self.wait_for_limits(amounts, |_| Ahead::default(), true, now).0;
         let without_share = || {
             let mut limits = amounts.to_vec();
             self.dimensions[self.limits..].iter().for_each(|dimension| limits[*dimension] = 0);
