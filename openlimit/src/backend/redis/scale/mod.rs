@@ -201,12 +201,17 @@ impl Scale {
         (weight + self.pause).saturating_sub(self.burst).min(self.pause)
     }
 
-    /// Returns the least weight of the calls before another one, with their pauses. That of the
-    /// first may be over.
-    pub(crate) fn weight_ahead(&self, ahead: Ahead) -> u64 {
-        let weight = self.weight(u64::try_from(ahead.amount).unwrap_or(u64::MAX));
-        let pause = if self.resets() { 0 } else { self.pause_before(self.weight(1)) };
-        weight.saturating_add(pause.saturating_mul(ahead.calls.saturating_sub(1))).min(MOST)
+    /// Returns the weight of an amount that may be larger than that of any call.
+    pub(crate) fn weight_of_all(&self, amount: u128) -> u64 {
+        self.weight(u64::try_from(amount).unwrap_or(u64::MAX))
+    }
+
+    /// Returns the least wait, in nanoseconds, until a bucket at `level` is empty after calls have
+    /// taken `ahead`. The pause before the first of them may be over if the bucket is empty.
+    pub(crate) fn empty_behind(&self, level: u64, ahead: Ahead) -> u64 {
+        let pauses = ahead.calls.saturating_sub(u64::from(level == 0));
+        let pauses = self.pause_before(self.weight(1)).saturating_mul(pauses);
+        level.saturating_add(self.weight_of_all(ahead.amount)).saturating_add(pauses).min(MOST)
     }
 
     /// Returns the weight to give back for `amount` of a charge, rounded down. Since the charge the

@@ -95,27 +95,28 @@ impl Slots {
         now: u64,
     ) -> (u64, usize) {
         let mut longest = (0, 0);
-        let weights = |bucket: usize| {
-            let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
-            (scale.weight(amounts[dimension]), scale.weight_ahead(ahead(dimension)))
+        let asked = |bucket: usize| {
+            let dimension = self.dimensions[bucket];
+            (self.scales[bucket].weight(amounts[dimension]), ahead(dimension))
         };
         for (bucket, scale) in self.scales.iter().enumerate().filter(|(_, scale)| !scale.resets()) {
-            let (weight, ahead) = weights(bucket);
-            let level = if is_fresh { self.level(bucket, now) } else { 0 } + ahead;
+            let (weight, ahead) = asked(bucket);
+            let empty = scale.empty_behind(if is_fresh { self.level(bucket, now) } else { 0 }, ahead);
             let wait = match weight {
-                weight if weight <= scale.fit => (level + weight).saturating_sub(scale.fit),
-                weight if ahead > 0 => level + scale.pause_before(weight),
+                weight if weight <= scale.fit => (empty + weight).saturating_sub(scale.fit),
+                weight if ahead.calls > 0 => empty + scale.pause_before(weight),
                 // For all that is known, the bucket may have been empty for long.
-                _ => level,
+                _ => empty,
             };
             if weight > 0 && wait > longest.0 {
                 longest = (wait, self.limit_of(bucket));
             }
         }
         for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket, windows)) {
-            let (weight, ahead) = weights(bucket);
+            let (weight, ahead) = asked(bucket);
             if weight > 0 {
-                let wait = self.wait_for_reset(windows, (weight, ahead), longest.0, is_fresh, now);
+                let asked = (weight, self.scales[bucket].weight_of_all(ahead.amount));
+                let wait = self.wait_for_reset(windows, asked, longest.0, is_fresh, now);
                 longest = longest.max((wait, self.limit_of(bucket)));
             }
         }

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::client::Tenant;
-use super::world::{SLOW, World};
+use super::world::{JITTER, SLOW, World, metering};
 use crate::backend::Buckets as _;
-use crate::limits::{Amounts, Priority};
+use crate::bucket::Metering;
+use crate::limits::{Amounts, Priority, Rate};
 use crate::queue::{Urgency, Waiter};
 
 #[test]
@@ -479,4 +480,24 @@ fn a_call_that_goes_first_is_not_refused_by_what_was_known_a_look_ahead_ago() {
     let wait = |urgency| client.slots.wait(&call(urgency), &client.queue, world.clock).0;
     assert_eq!(wait(urgency.of(Priority::High)), 0);
     assert!(wait(urgency) > 1_000_000_000);
+}
+
+#[test]
+fn the_pauses_between_calls_as_large_as_the_burst_count_as_known() {
+    let minute = Metering::new(Rate::per_minute(60), Duration::from_secs(1), JITTER, (0, 100));
+    let mut world = World::metered_by([minute, metering(SLOW[1])]);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    (0..10).for_each(|_| _ = client.join([1, 0]));
+    // By the rule of the script.
+    let (scale, mut level) = (&world.scales[0], client.slots.level(0, world.clock));
+    let mut waited = 0;
+    for _ in 0..11 {
+        let wait = scale.wait(level, scale.weight(1));
+        level = level.saturating_sub(wait) + scale.weight(1);
+        waited += wait;
+    }
+    let call = Waiter::new(Amounts::Few([1, 0, 0]), 0, Urgency::default());
+    assert_eq!(client.slots.wait(&call, &client.queue, world.clock), (waited, 0));
+    assert!(waited > 11_200_000_000, "{waited}");
 }
