@@ -52,6 +52,11 @@ impl Client {
         }
     }
 
+    /// Opens the connection that the next batch is sent on, unless it is open.
+    pub(super) async fn connect(&mut self) {
+        self.route.connect().await;
+    }
+
     /// Has the server decide a batch, and returns its reply. `fate` is what is known of the batch
     /// before.
     ///

@@ -68,10 +68,16 @@ impl Server {
         self.listeners.add(listener);
     }
 
+    /// Opens the connection, unless it is open or an attempt to open it has just failed.
+    pub(super) async fn connect(&self) {
+        let attempt = Arc::clone(&self.attempt.lock());
+        self.opened(&attempt).await;
+    }
+
     /// Runs a command. If `asking`, its keys are just being moved to this server.
     pub(super) async fn run(&self, command: &Cmd, asking: bool) -> Result<Vec<u8>, Failure> {
         let attempt = Arc::clone(&self.attempt.lock());
-        let (reply, was_open) = match attempt.opened.get_or_init(|| self.open(attempt.at)).await.clone() {
+        let (reply, was_open) = match self.opened(&attempt).await.clone() {
             Ok(mut connection) if asking => (connection.run_asking(command).await, true),
             Ok(mut connection) => (connection.run(command).await, true),
             Err(error) => (Err(error), false),
@@ -84,9 +90,13 @@ impl Server {
         })
     }
 
-    async fn open(&self, at: Instant) -> RedisResult<Connection> {
-        sleep_until(at).await;
-        Connection::open(&self.access, &self.listeners).await
+    /// Returns the result of an attempt, which this makes unless it was made.
+    async fn opened<'a>(&self, attempt: &'a Attempt) -> &'a RedisResult<Connection> {
+        let open = async || {
+            sleep_until(attempt.at).await;
+            Connection::open(&self.access, &self.listeners).await
+        };
+        attempt.opened.get_or_init(open).await
     }
 
     /// Replaces a failed attempt, unless another command has done that already.

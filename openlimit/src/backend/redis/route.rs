@@ -48,6 +48,11 @@ impl Route {
         Self { settings, listener, last: Arc::clone(&next), next, place: 0 }
     }
 
+    /// Opens the connection to the server to try next, unless it is open.
+    pub(super) async fn connect(&self) {
+        self.next.connect().await;
+    }
+
     /// Runs a command on the server that has its keys, and follows redirections.
     pub(super) async fn run(&mut self, command: &Cmd) -> Result<Vec<u8>, Failure> {
         let start = Instant::now();

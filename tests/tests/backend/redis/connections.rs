@@ -60,6 +60,26 @@ fn fifty_limiters_hold_one_connection() {
 }
 
 #[test]
+fn the_time_to_connect_is_no_part_of_a_round_trip() {
+    let server = RedisServer::start();
+    let proxy = Proxy::to(server.address());
+    proxy.freeze();
+    let redis = Redis::new(server.url_at(proxy.address())).timeout(secs(60));
+    let limiter = limiter("slow to connect", redis);
+    thread::scope(|scope| {
+        let call = scope.spawn(|| take(&limiter));
+        thread::sleep(secs(3));
+        proxy.resume();
+        drop(call.join().unwrap().unwrap());
+    });
+    // Without leases it always fails. It says what a call would wait: a round trip.
+    let AcquireError::WouldWait { wait, .. } = limiter.try_acquire(Cost::new()).unwrap_err() else {
+        panic!("not refused for a wait")
+    };
+    assert!(wait < secs(2), "{wait:?}");
+}
+
+#[test]
 fn whoever_reaches_a_server_in_another_way_has_a_connection_of_its_own() {
     let server = RedisServer::start();
     for password in ["one", "other"] {

@@ -28,6 +28,12 @@ use crate::time::Time;
 
 /// Decides the batches of a session. Tests replace it.
 pub(super) trait Decider {
+    /// Connects, so that a batch is on its way as soon as it is sent. If that fails, the error is
+    /// that of the batch.
+    fn connect(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Decides a batch, of which so much is known. After an error it may have been decided all the
     /// same. The same bytes then have the same reply.
     fn decide(
@@ -38,6 +44,10 @@ pub(super) trait Decider {
 }
 
 impl Decider for Client {
+    fn connect(&mut self) -> impl Future<Output = ()> + Send {
+        Self::connect(self)
+    }
+
     fn decide(
         &mut self,
         batch: &Batch,
@@ -82,9 +92,10 @@ async fn run(owner: &mut Owner, link: &Link, mut decider: impl Decider) {
     while let Some(batch) = next(owner, link).await {
         let (mut retry, mut fate, began) = (Retry::default(), Fate::Undecided, Instant::now());
         loop {
-            let sent = Time::System.now();
-            // In a box, so that a session that waits takes little memory: there may be one for each
+            // In boxes, so that a session that waits takes little memory: there may be one for each
             // of many keys.
+            Box::pin(decider.connect()).await;
+            let sent = Time::System.now();
             let decided = Box::pin(decider.decide(&batch, fate)).await;
             let NoReply { error, fate: known, other_limits } = match decided {
                 Ok(reply) => {
