@@ -194,6 +194,8 @@ pub(super) struct Outage {
     pub(super) since: u64,
     /// The last error.
     pub(super) error: StoreError,
+    /// The process that noticed it.
+    pub(super) process: u32,
 }
 
 impl Slots {
