@@ -93,7 +93,7 @@ use crate::limits::Percent;
 /// - After a loss of data, a client knows nothing of calls that were granted to others since its
 ///   last reply. So as much can be granted once more, until those other clients restore it.
 /// - If the server's clock jumps ahead, the buckets drain by that much at once, and limits that
-///   [reset](crate::Rate::resets_at) do so by that clock.
+///   [reset](crate::Rate::resets_at) do so by that clock. Holds end earlier by as much.
 /// - If round trips become shorter by more than the jitter, calls depart closer together by the
 ///   difference. A single reply that is late does not count, unless it is the first one.
 ///

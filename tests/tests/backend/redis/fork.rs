@@ -8,7 +8,7 @@ use std::process;
 use std::thread;
 use std::time::Instant;
 
-use openlimit::{AcquireError, Cost, Permit, Rate, RateLimiter, Redis};
+use openlimit::{AcquireError, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis};
 use openlimit_tests::redis::fork::fork;
 use openlimit_tests::redis::{Forks, RedisServer, worker};
 use openlimit_tests::{Call, millis, secs};
@@ -33,6 +33,23 @@ fn worker() {
     tell(is_child, "a call that waits", || one.acquire(Cost::new()).blocking());
     tell(is_child, "a call that does not", || one.try_acquire(Cost::new()));
     tell(is_child, "a call of a new limiter", || other.acquire(Cost::new()).blocking());
+    if is_child {
+        process::exit(0);
+    }
+}
+
+/// Forks while this process decides alone.
+#[test]
+#[ignore = "the body of a worker"]
+fn lone_worker() {
+    let Some(job) = worker::job() else { return };
+    let redis = Redis::new(job.arg(0)).on_outage(OnOutage::Local(Percent(50)));
+    let builder = RateLimiter::builder().name("chat").requests(Rate::per_day(100));
+    let limiter = builder.redis(redis).build().unwrap();
+    drop(limiter.acquire(Cost::new()).blocking().unwrap());
+    let is_child = fork();
+    tell(is_child, "a call that waits", || limiter.acquire(Cost::new()).blocking());
+    tell(is_child, "a call that does not", || limiter.try_acquire(Cost::new()));
     if is_child {
         process::exit(0);
     }
@@ -116,6 +133,16 @@ fn a_child_of_a_process_that_used_a_shared_limiter_is_refused_at_once_and_its_pa
     assert_eq!(said[..3], child);
     assert_eq!(said[3..], ADMITTED.map(|call| format!("parent: {call}")));
     assert_eq!(taken, 3);
+}
+
+#[test]
+fn a_child_of_a_process_that_decides_alone_takes_no_share_of_its_own() {
+    let server = RedisServer::start();
+    server.kill_9();
+    let said = Forks::new().start("redis::fork::lone_worker", &[&server.url()]).finish();
+    let refused = said.iter().filter(|line| line.starts_with("child") && line.contains("forked from"));
+    let admitted = said.iter().filter(|line| line.starts_with("parent") && line.ends_with("admitted"));
+    assert_eq!((refused.count(), admitted.count()), (2, 2), "{said:?}");
 }
 
 #[test]

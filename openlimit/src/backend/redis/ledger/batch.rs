@@ -14,12 +14,12 @@ use crate::backend::redis::wire::Writer;
 /// The most refunds in a batch. Each takes the server about half a microsecond for each limit.
 const MOST_REFUNDS: usize = 256;
 
-/// How times of the client are times of the server: the last reply arrived at `seen_at` on the
-/// client's clock, and was decided up to a round trip (`trip`) before.
+/// How times of the client are times of the server: the last reply was decided at `seen_at` on the
+/// client's clock, or earlier by at most `late_by`.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::backend::redis) struct ServerClock {
     pub(in crate::backend::redis) seen_at: u64,
-    pub(in crate::backend::redis) trip: u64,
+    pub(in crate::backend::redis) late_by: u64,
 }
 
 impl Ledger {
@@ -98,8 +98,8 @@ impl Ledger {
     }
 
     /// Returns a time of the client on the server's clock.
-    fn on_server(&self, time: u64, ServerClock { seen_at, trip }: ServerClock) -> u64 {
-        let rest = time.saturating_sub(seen_at).saturating_add(trip).min(MOST);
+    fn on_server(&self, time: u64, ServerClock { seen_at, late_by }: ServerClock) -> u64 {
+        let rest = time.saturating_sub(seen_at).saturating_add(late_by).min(MOST);
         self.seen_at + rest.div_ceil(1_000)
     }
 }

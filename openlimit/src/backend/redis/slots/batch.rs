@@ -131,7 +131,7 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        let clock = ServerClock { seen_at: self.seen_at, trip: self.last_trip };
+        let clock = ServerClock { seen_at: self.seen_at, late_by: self.seen_late_by };
         self.ledger.write_hold(clock, &mut batch);
         let windows = self.windows_to_send(now);
         self.ledger.write(&self.scales, calls.len(), &windows, (now, clock), &mut batch);

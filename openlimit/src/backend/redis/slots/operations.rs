@@ -32,7 +32,7 @@ impl Buckets for Slots {
         if self.is_closed {
             false
         } else if self.is_local() {
-            self.alone.has_room(amounts, now)
+            self.is_away_here() && self.alone.has_room(amounts, now)
         } else if self.is_held(now) || self.shut_for(amounts) > now {
             false
         } else {

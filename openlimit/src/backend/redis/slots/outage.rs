@@ -6,6 +6,8 @@
 //! is back, the first batch carries what was taken from them, and the script charges it before any
 //! call. So processes that come back do not each take a burst.
 
+use std::process;
+
 use super::state::{Outage, Slots};
 use crate::backend::OnOutage;
 use crate::error::StoreError;
@@ -20,6 +22,12 @@ impl Slots {
     /// Returns true if the buckets of this process decide now.
     pub(super) fn is_local(&self) -> bool {
         self.local_share().is_some()
+    }
+
+    /// Returns true if this process noticed the outage. A child that was forked since has no driver
+    /// that would end it.
+    pub(super) fn is_away_here(&self) -> bool {
+        self.outage.as_ref().is_some_and(|outage| outage.process == process::id())
     }
 
     /// Returns the share of the limits, in percent, within which this process decides now; `None`
@@ -64,7 +72,8 @@ impl Slots {
     /// Begins an outage, unless there is one. Returns when it began.
     fn begin_outage(&mut self, error: &StoreError, now: u64) -> u64 {
         let since = self.outage.as_ref().map(|outage| outage.since);
-        self.outage = Some(Outage { since: since.unwrap_or(now), error: error.clone() });
+        let (error, process) = (error.clone(), process::id());
+        self.outage = Some(Outage { since: since.unwrap_or(now), error, process });
         if since.is_none() {
             self.outages += 1;
             self.below_at = 0;

@@ -7,7 +7,7 @@
 //! Take the latest, `now`. Then a call departs late, by a round trip at most, and never early. This
 //! costs no throughput, since all calls are late by about the same time.
 //!
-//! Two replies need more care:
+//! Three replies need more care:
 //!
 //! * A reply to a batch that was sent again. The server decided that batch some time ago, and the
 //!   reply states how long on the server's clock: its `age` is subtracted.
@@ -15,6 +15,8 @@
 //!   trip. Its slots would be later than others by more than the jitter covers, and the provider
 //!   might see the calls of two batches at once. So all slots are given back, and requested anew.
 //!   If it grants none, those of earlier replies stay as they are.
+//! * A reply that shows a clock that was set back since the last one. How long ago it was decided is
+//!   then unknown, and its slots are requested anew, too.
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual. Round trips that grow little by little are usual each time. When
@@ -22,12 +24,17 @@
 //! trips of the other keys are usual. Before the first reply of all, none is. If that one was held
 //! up, what exceeds the jitter is not covered.
 //!
+//! The end of a hold has to be late, too, but on the server's clock. So `seen_late_by` is how much
+//! earlier the server may have decided than the client assumes: by a round trip at most. If an
+//! earlier reply said that it is less, that still holds, unless the server's clock was set since.
+//!
 //! Example: a batch is sent at 1000 ms, and its reply is there at 1002 ms with a wait of 20 ms. The
 //! server decided between 1000 and 1002, so the slot begins between 1020 and 1022. Assume 1022.
 //! With a slack of 25 ms a call may depart for it until 1047. If the reply comes at 1040 instead,
 //! it was held up by 38 ms more than usual, and its slots are given back.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use super::state::{AskedCall, Slot, Slots};
@@ -44,6 +51,9 @@ pub(super) const SHORTEST_TRIP: u64 = 1_000_000;
 /// The time after which refunds and debts that the server has refused are sent again alone, in
 /// nanoseconds: 15 s. Whoever has to mend the server takes longer.
 const AGAIN: u64 = 15_000_000_000;
+
+/// The clocks of two machines go at the same pace, apart from less than one part in this.
+const DRIFT: u64 = 1_000;
 
 impl Slots {
     /// Applies the reply to the batch in flight, which was sent at `sent`. Returns the waiters to
@@ -66,6 +76,8 @@ impl Slots {
             self.given_at = Some(now);
         }
         self.learn_windows(reply);
+        let last = self.ledger.seen_at();
+        let since_last = |time: u64| time.saturating_sub(last).saturating_mul(1_000);
         let mut charges = self.ledger.apply(reply);
         // A hold waits for the first reply.
         self.flush_soon(now);
@@ -73,11 +85,15 @@ impl Slots {
         // See "Two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
-        self.last_trip = trip;
-        let is_held_up = trip.saturating_sub(self.usual_trip) > self.terms.slack();
+        let most = now.saturating_sub(self.seen_at);
+        let is_set_back = most.saturating_sub(most / DRIFT) > since_last(reply.now).saturating_add(trip);
+        let is_held_up = is_set_back || trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.trip_of_all.set(self.usual_trip);
-        self.seen_at = now.saturating_sub(age);
+        let before = mem::replace(&mut self.seen_at, now.saturating_sub(age));
+        let passed = self.seen_at.saturating_sub(before);
+        let most = self.seen_late_by.saturating_add(passed).saturating_add(passed / DRIFT);
+        self.seen_late_by = most.checked_sub(since_last(reply.decided)).unwrap_or(trip).min(trip);
         let knows_holds = self.knows_holds(reply) || lost;
         if knows_holds {
             self.learn_limit_holds(reply, lost, now);

@@ -68,8 +68,9 @@ pub(crate) struct Slots {
     pub(super) usual_trip: u64,
     /// The same in the last reply for any key of the limiter.
     pub(super) trip_of_all: UsualTrip,
-    /// The time of the last round trip: the last reply was decided up to that long before it came.
-    pub(super) last_trip: u64,
+    /// By how much the last reply may have been decided before `seen_at`; the largest value before
+    /// the first reply.
+    pub(super) seen_late_by: u64,
     /// When to send pending refunds and debts, even without a call to request.
     pub(super) flush_at: u64,
     /// When the hold ends, as far as this client knows. Zero for none.
@@ -193,6 +194,8 @@ pub(super) struct Outage {
     pub(super) since: u64,
     /// The last error.
     pub(super) error: StoreError,
+    /// The process that noticed it.
+    pub(super) process: u32,
 }
 
 impl Slots {
@@ -234,7 +237,7 @@ impl Slots {
             in_flight: None,
             usual_trip: trip_of_all.get(),
             trip_of_all,
-            last_trip: 0,
+            seen_late_by: u64::MAX,
             flush_at: u64::MAX,
             held_until: 0,
             shut_until: vec![0; shared.len()].into(),

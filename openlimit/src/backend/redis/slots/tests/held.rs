@@ -93,19 +93,52 @@ fn a_hold_is_as_long_after_the_clock_was_set_back() {
 #[test]
 fn a_hold_is_not_shorter_because_the_reply_before_it_was_late() {
     let (mut world, mut client, mut other) = World::of_two();
-    client.join([1, 0]);
-    let mut until = 0;
-    world.exchange_while(&mut client, |world, client| {
+    world.set_server_back(Duration::from_secs(3_600));
+    // Also where the server's clock was set ahead just before.
+    for set_ahead in [0, 1_800] {
+        world.learn(&mut client);
+        world.set_server_ahead(Duration::from_secs(set_ahead));
+        client.join([1, 0]);
+        let mut until = 0;
+        world.exchange_while(&mut client, |world, client| {
+            world.pass(Duration::from_secs(1));
+            until = world.clock + SECOND / 2;
+            client.slots.hold(until, world.clock);
+            client.slots.hold_limit(1, until, world.clock);
+        });
+        world.exchange(&mut client);
+        assert!(client.slots.held_until() >= until && client.slots.limit_held_until(1) >= until);
+        let reply = world.learn(&mut other);
+        let rest = until - world.clock;
+        assert!(reply.held_for >= rest && reply.buckets[1].shut_for >= rest, "{reply:?}");
+        world.pass(Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn a_hold_is_not_longer_because_the_batch_before_it_arrived_late() {
+    let (mut world, mut client, mut other) = World::of_two();
+    // Also where the server's clock was set. The first reply after that says how it differs.
+    for set_back in [Duration::ZERO, Duration::from_secs(3_600)] {
+        world.set_server_back(set_back);
+        world.learn(&mut client);
+        client.slots.wants_news = true;
+        let sent = world.clock;
+        let batch = client.slots.collect(&client.queue, false, sent).unwrap();
         world.pass(Duration::from_secs(1));
-        until = world.clock + SECOND / 2;
+        let reply = world.run(&mut client, &batch);
+        client.slots.apply(&reply, &client.queue, sent, world.clock);
+        let until = world.clock + SECOND / 2;
         client.slots.hold(until, world.clock);
         client.slots.hold_limit(1, until, world.clock);
-    });
-    world.exchange(&mut client);
-    assert!(client.slots.held_until() >= until && client.slots.limit_held_until(1) >= until);
-    let reply = world.learn(&mut other);
-    let rest = until - world.clock;
-    assert!(reply.held_for >= rest && reply.buckets[1].shut_for >= rest, "{reply:?}");
+        world.exchange(&mut client);
+        let reply = world.learn(&mut other);
+        let rest = until - world.clock;
+        // The clocks may differ by a thousandth of the second that passed.
+        let all = rest..=rest + SECOND / 500;
+        assert!(all.contains(&reply.held_for) && all.contains(&reply.buckets[1].shut_for), "{reply:?}");
+        world.pass(Duration::from_secs(1));
+    }
 }
 
 #[test]

@@ -30,3 +30,30 @@ fn of_the_first_reply_of_all_nothing_is_known() {
     world.exchange_while(&mut first, |world, _| world.pass(Duration::from_millis(50)));
     assert_eq!(first.slots.slots.len(), 1);
 }
+
+#[test]
+fn slots_of_a_batch_that_was_sent_again_are_given_back_if_the_clock_was_set_back_meanwhile() {
+    for (set_back, granted) in [(0, 1), (80, 0), (3_600_000, 0)] {
+        let mut world = World::start(SLOW);
+        let mut client = world.client();
+        world.call(&mut client, [180, 0]);
+        client.join([150, 0]);
+        let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+        // The reply is lost.
+        let decided = world.run(&mut client, &batch);
+        let due = world.clock + decided.calls[0].wait;
+        world.pass(Duration::from_millis(100));
+        world.set_server_back(Duration::from_millis(set_back));
+        let reply = world.run(&mut client, &batch);
+        client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+        assert_eq!((reply.granted(), client.slots.slots.len()), (1, granted), "{set_back} ms");
+        assert!(client.slots.slots.iter().all(|slot| slot.due == due));
+        if granted == 0 {
+            // The call goes with the next one.
+            let batch = client.slots.collect(&client.queue, false, world.clock).unwrap();
+            let reply = world.run(&mut client, &batch);
+            client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+            assert_eq!(client.slots.slots.len(), 1);
+        }
+    }
+}

@@ -214,6 +214,11 @@ impl World {
         self.back += time.as_micros() as u64;
     }
 
+    /// Sets the server's clock ahead, by no more than it was set back.
+    pub(super) fn set_server_ahead(&mut self, time: Duration) {
+        self.back -= time.as_micros() as u64;
+    }
+
     /// Returns a pseudorandom number below `most`.
     pub(super) fn random(&mut self, most: usize) -> usize {
         below(&mut self.random, most as u64) as usize
