@@ -19,7 +19,8 @@
 //!
 //! The limits that a call takes from may have had room for it long before its turn, while a call
 //! before it waited for another limit. Then it does not depart late, and is not dated back: `d` is
-//! no earlier than the moment at which the call before it was charged or left.
+//! no earlier than the moment at which the call before it was charged or left. Nor is it earlier
+//! than a refund or another change that lets the call go.
 //!
 //! For example, a limit admits one call every 300 ms, with a jitter of 50 ms. A call due at 250 ms
 //! is admitted at 260 ms and charged as of 250 ms, so the next one is due at 550 ms. If the timer
@@ -35,6 +36,7 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Wait};
 impl Admission {
     /// Admits all waiters that are due at `now`, in order, and refuses those whose timeout ended.
     pub(crate) fn pump(&mut self, now: u64, wakers: &mut Vec<Waker>) {
+        self.note_room(now);
         loop {
             let (due, limit) = self.admit_due(now, wakers);
             self.set_due(due, limit);
@@ -48,6 +50,16 @@ impl Admission {
         self.wake_announced(now, wakers);
         if self.queue.is_empty() {
             self.backend.idle(now);
+        }
+    }
+
+    /// Notes that a head which was not known to be due before `now` is due now at the earliest. A
+    /// refund or a change may have let it go, and a limit that resets does not say since when.
+    fn note_room(&mut self, now: u64) {
+        let due = self.seldom.get().due;
+        if due > now && due < u64::MAX {
+            let seldom = self.seldom.change();
+            seldom.since = seldom.since.max(now);
         }
     }
 

@@ -67,8 +67,9 @@ pub(super) struct Seldom {
     /// What the head waits for: the place of a limit, or a hold. If the call before it has just
     /// departed, what that one waited for. `None` if it is not known.
     pub(super) waits_for: Option<usize>,
-    /// The moment at which the head came to wait for the limits alone, or an earlier one: the last
-    /// one at which a call before it was charged or left, or the limiter was reset.
+    /// The moment before which the head cannot have been due, or an earlier one: the last one at
+    /// which a call before it was charged or left, the limiter was reset, or the head was looked
+    /// at and not due yet.
     pub(super) since: u64,
     pub(super) checks: Checks,
     pub(super) probes: Probes,

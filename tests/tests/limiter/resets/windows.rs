@@ -210,3 +210,25 @@ fn money_may_be_limited_by_the_month() {
     drop(limiter.try_acquire(cost()).unwrap());
     assert_eq!(limiter.try_acquire(cost()).unwrap_err().retry_after(), Some(9 * HOUR));
 }
+
+#[test]
+fn a_call_that_a_refund_or_an_update_lets_go_is_not_dated_back() {
+    // Another limit is charged beside the one that resets. Its burst has room for two calls but for
+    // 100 ms, so the call after the next one is due 100 ms after that.
+    let requests = Rate::per_second(1).burst(secs(2));
+    for is_update in [false, true] {
+        let clock = ManualClock::new();
+        let limiter = plain(&clock).jitter(millis(100)).requests(requests).tokens(daily()).build().unwrap();
+        let early = limiter.try_acquire(60).unwrap();
+        let call = Call::start(limiter.acquire(60));
+        clock.advance(secs(10));
+        if is_update {
+            let rate = Rate::per_day(200).resets_at("00:00", "UTC");
+            limiter.update(|update| update.tokens(rate)).unwrap();
+        } else {
+            early.settle(10_u64);
+        }
+        assert_eq!(call.admitted().waited(), secs(10));
+        assert_eq!(limiter.wait_for(1).unwrap(), millis(100), "is_update: {is_update}");
+    }
+}
