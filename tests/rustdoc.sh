@@ -11,4 +11,4 @@ while (($#)); do
     esac
     shift
 done
-exec rustdoc "${args[@]}" -D warnings --out-dir target/doc
+exec rustdoc "${args[@]}" -D warnings --out-dir "${CARGO_TARGET_DIR:-target}/doc"

@@ -13,10 +13,10 @@
 //!   time.
 //!
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
-//! no other call joined and no other change came, and each call ahead of it departed that is not
-//! refused, too. One of these can still time out: the time from which on it may depart is a lower
-//! bound, where it waits for several limits, for a call in flight to end, or behind large calls of
-//! different sizes. Like a refund, that might have helped the waiter, and it might not. A call that
+//! no other call joined, no other change came, and each call ahead of it departed that is not refused
+//! as well. Such a call can still time out. The time that is known for it is a lower bound if it
+//! waits for several limits, for a call in flight to end, or behind large calls of different sizes.
+//! Without it, the waiter might have made its deadline, as it might after a refund. A call that
 //! arrives is judged in the same way.
 
 use std::task::Waker;

@@ -1,7 +1,7 @@
 //! `Ahead`: what calls take from a limit before another one goes.
 //!
-//! Their number counts beside their amounts: before a call that is larger than the burst leaves
-//! room for, the bucket has to be empty for a pause. See `due`.
+//! Their number counts, too: before each call that does not fit into the burst, the bucket has to be
+//! empty for a pause. See `due`.
 
 use std::iter::Sum;
 
@@ -21,7 +21,7 @@ impl Ahead {
         self.calls += u64::from(amount > 0);
     }
 
-    /// Takes a call out that was added.
+    /// Removes a call that was added.
     pub(crate) fn subtract(&mut self, amount: u64) {
         self.amount -= u128::from(amount);
         self.calls -= u64::from(amount > 0);

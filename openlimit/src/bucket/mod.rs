@@ -105,8 +105,8 @@ mod unusual;
 mod windows;
 mod word;
 
-#[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::ahead::Ahead;
+#[allow(unused_imports, reason = "for backends that keep climbs elsewhere")]
 pub(crate) use self::climb::{CLIMB, Climb, SLOW_CLIMB};
 #[allow(unused_imports, reason = "for backends that keep counts elsewhere")]
 pub(crate) use self::in_window::{InWindow, is_about};

@@ -16,11 +16,12 @@ impl Lines {
         self.waiter(front.key).filter(|_| !overtakes)
     }
 
-    /// Returns the least that is taken of a dimension before `newcomer` can go: by all waiters of the same and of higher priorities, and by those that are owed their turn.
+    /// Returns the least that is taken of a dimension before `newcomer` can go: by all waiters of the
+    /// same and of higher priorities, and by those that are owed their turn.
     ///
-    /// Of a waiter, it is as if it left its own priority and joined it again. A higher priority that
-    /// a call joined after the waiter does not count: the waiter goes before that call once it is
-    /// owed its turn.
+    /// A waiter counts as if it left its own priority and joined it again. For a waiter, a higher
+    /// priority does not count if a call joined it later: once the waiter is owed its turn, it goes
+    /// before that call.
     pub(super) fn ahead_of(&self, newcomer: &Waiter, dimension: usize) -> Ahead {
         let (line, lines) = (newcomer.line(), self.reserve.lines_of(newcomer));
         let asked = |line: &Line| line.asked[dimension];

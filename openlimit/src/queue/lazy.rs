@@ -64,7 +64,8 @@ impl Queue {
         self.lines.iter().flat_map(|lines| lines.iter())
     }
 
-    /// Goes through the waiters in that order, and asks about each of them.
+    /// Returns a walk through the waiters in that order, which says if one departs or is refused.
+    /// `None` if no call has ever waited.
     pub(crate) fn walk(&self) -> Option<Walk<'_>> {
         self.lines.as_deref().map(Walk::new)
     }

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Percent, Permit, Priority, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Builder, Cost, Percent, Permit, Priority, Rate, RateLimiter, Usage, kind};
 use openlimit_tests::model::{Limit, Model};
-use openlimit_tests::random::{NAMES, admissible, build, cost, limits};
+use openlimit_tests::random::{NAMES, admissible, builder, cost, limits};
 use openlimit_tests::{Call, millis, nanos, nanos_of, plain, requests_and_tokens, secs};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -347,6 +347,24 @@ impl Game {
     }
 }
 
+/// Plays the moves on a limiter and its model, until no call waits any more.
+fn play_all(
+    builder: Builder<kind::Explicit>,
+    model: Model,
+    clock: ManualClock,
+    limits: &[Limit],
+    moves: Vec<Move>,
+) -> Result<(), TestCaseError> {
+    let limiter = builder.build().expect("the limits are valid");
+    let mut game = Game { clock, limiter, model, waiting: Vec::new(), admitted: Vec::new() };
+    for (call, next) in moves.into_iter().enumerate() {
+        game.play(limits, next, call)?;
+    }
+    game.advance(1 << 45)?;
+    prop_assert!(game.waiting.is_empty());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -356,12 +374,18 @@ proptest! {
         moves in vec(any_move(), 1..60),
     ) {
         let clock = ManualClock::new();
-        let (limiter, model) = (build(&limits, &clock), Model::new(limits.clone()));
-        let mut game = Game { clock, limiter, model, waiting: Vec::new(), admitted: Vec::new() };
-        for (call, next) in moves.into_iter().enumerate() {
-            game.play(&limits, next, call)?;
-        }
-        game.advance(1 << 45)?;
-        prop_assert!(game.waiting.is_empty());
+        play_all(builder(&limits, &clock), Model::new(limits.clone()), clock, &limits, moves)?;
+    }
+
+    #[test]
+    fn nor_where_a_part_of_the_limits_is_kept(
+        limits in limits(Just(0)),
+        (priority, percent) in (prop_oneof![Just(Priority::Normal), Just(Priority::High)], 1..100_u8),
+        moves in vec(any_move(), 1..60),
+    ) {
+        let clock = ManualClock::new();
+        let model = Model::new(limits.clone()).with_reserve(priority, percent);
+        let builder = builder(&limits, &clock).reserve((priority, Percent(percent)));
+        play_all(builder, model, clock, &limits, moves)?;
     }
 }

@@ -4,8 +4,12 @@
 use std::time::{Duration, Instant};
 
 use openlimit::testing::ManualClock;
-use openlimit::{AcquireError, Cost, Priority, Rate, RateLimiter, Usage};
+use openlimit::{AcquireError, Cost, Percent, Priority, Rate, RateLimiter, Usage};
+use openlimit_tests::model::Limit;
+use openlimit_tests::random::{admissible, builder, cost, limits};
 use openlimit_tests::{Call, at_once, millis, nanos, plain, requests_and_tokens, secs};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 /// Returns a limiter of one request a second.
 fn slow(clock: &ManualClock) -> RateLimiter {
@@ -278,4 +282,61 @@ fn the_longest_timeout_is_none() {
     let (never, ages) = (within(&limiter, Duration::MAX), within(&limiter, secs(u64::MAX / 1_000_000_000)));
     clock.advance(secs(2));
     assert_eq!((never.admitted().waited(), ages.admitted().waited()), (secs(1), secs(2)));
+}
+
+/// A call: its priority, its amounts, and the time that passes before it.
+type Arrival = (Priority, Vec<u64>, u64);
+
+fn arrival() -> impl Strategy<Value = Arrival> {
+    let priority = prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)];
+    let amount = prop_oneof![0..3_u64, 0..50_u64, 0..3_000_u64];
+    let time = prop_oneof![4 => Just(0), 2 => 0..1_000_000_000_u64, 1 => 0..100_000_000_000_u64];
+    (priority, vec(amount, 3), time)
+}
+
+/// Starts one call after the other, and returns the last one, which alone has a timeout.
+fn last_of(
+    limits: &[Limit],
+    reserve: Option<(Priority, u8)>,
+    arrivals: &[Arrival],
+    timeout: Option<Duration>,
+) -> (ManualClock, Vec<Call>) {
+    let clock = ManualClock::new();
+    let builder = builder(limits, &clock);
+    let builder = match reserve {
+        Some((priority, percent)) => builder.reserve((priority, Percent(percent))),
+        None => builder,
+    };
+    let limiter = builder.build().expect("the limits are valid");
+    let start = |(place, (priority, amounts, time)): (usize, &Arrival)| {
+        clock.advance(nanos(*time));
+        let call = limiter.acquire(cost(limits, &admissible(limits, amounts))).priority(*priority);
+        let timeout = timeout.filter(|_| place + 1 == arrivals.len());
+        Call::start(if let Some(timeout) = timeout { call.timeout(timeout) } else { call })
+    };
+    let calls = arrivals.iter().enumerate().map(start).collect();
+    (clock, calls)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_call_goes_before_the_wait_that_was_known_when_it_arrived(
+        limits in limits(prop_oneof![0..200_000_000_u64, 0..5_000_000_000_u64]),
+        reserve in prop_oneof![
+            Just(None),
+            (prop_oneof![Just(Priority::Normal), Just(Priority::High)], 1..100_u8).prop_map(Some),
+        ],
+        arrivals in vec(arrival(), 1..30),
+    ) {
+        let (_, mut calls) = last_of(&limits, reserve, &arrivals, Some(nanos(1)));
+        let Some(Err(AcquireError::Timeout { wait, .. })) = calls.pop().and_then(|mut call| call.over()) else {
+            return Ok(());
+        };
+        let (clock, mut calls) = last_of(&limits, reserve, &arrivals, None);
+        clock.advance(nanos(1 << 57));
+        let waited = calls.pop().map(|call| call.admitted().waited());
+        prop_assert!(Some(wait) <= waited, "{:?} was known, and it waited {:?}", wait, waited);
+    }
 }

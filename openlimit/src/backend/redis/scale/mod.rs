@@ -22,10 +22,10 @@
 //! requests at once, then one every 300 ms. With a headroom of 20 % a request weighs 375 ms and
 //! calls may fill 1 187.5 ms: still three at once, then one every 375 ms, which is 160 per minute.
 //!
-//! The pause before a large call (see `bucket::due`) is at most as long as the jitter, or as the whole
-//! amount of a limit that is counted in windows. The script takes one such number for all limits.
-//! So in windows it is that of the slowest limit, and the burst of each limit is its `fit` and that
-//! number. For what is larger than `fit`, the pause is then what it is larger by.
+//! The pause before a large call (see `bucket::due`) is at most as long as the jitter, or as the
+//! whole amount of a limit that is counted in windows. The script takes one such number for all
+//! limits. So in windows it is that of the slowest limit, and the burst of each limit is its `fit`
+//! and that number. For what is larger than `fit`, the pause is then what it is larger by.
 //!
 //! # Limits that reset
 //!
@@ -196,22 +196,28 @@ impl Scale {
         }
     }
 
+    /// Returns the least wait, in nanoseconds, of a call of `amount` for a bucket at `level`, after
+    /// calls have taken `ahead`. The pause before the first of all may be over if the bucket is
+    /// empty.
+    pub(crate) fn wait_behind(&self, level: u64, amount: u64, ahead: Ahead) -> u64 {
+        let pauses = ahead.calls.saturating_sub(u64::from(level == 0));
+        let pauses = self.pause_before(self.weight(1)).saturating_mul(pauses);
+        let empty = level.saturating_add(self.weight_of_all(ahead.amount)).saturating_add(pauses).min(MOST);
+        match self.weight(amount) {
+            weight if weight <= self.fit => (empty + weight).saturating_sub(self.fit),
+            weight if ahead.calls > 0 => empty + self.pause_before(weight),
+            _ => empty,
+        }
+    }
+
     /// Returns for how long a bucket has to be empty before a call of `weight`.
-    pub(crate) fn pause_before(&self, weight: u64) -> u64 {
+    fn pause_before(&self, weight: u64) -> u64 {
         (weight + self.pause).saturating_sub(self.burst).min(self.pause)
     }
 
     /// Returns the weight of an amount that may be larger than that of any call.
     pub(crate) fn weight_of_all(&self, amount: u128) -> u64 {
         self.weight(u64::try_from(amount).unwrap_or(u64::MAX))
-    }
-
-    /// Returns the least wait, in nanoseconds, until a bucket at `level` is empty after calls have
-    /// taken `ahead`. The pause before the first of them may be over if the bucket is empty.
-    pub(crate) fn empty_behind(&self, level: u64, ahead: Ahead) -> u64 {
-        let pauses = ahead.calls.saturating_sub(u64::from(level == 0));
-        let pauses = self.pause_before(self.weight(1)).saturating_mul(pauses);
-        level.saturating_add(self.weight_of_all(ahead.amount)).saturating_add(pauses).min(MOST)
     }
 
     /// Returns the weight to give back for `amount` of a charge, rounded down. Since the charge the

@@ -49,6 +49,11 @@ impl Scale {
         self.rate
     }
 
+    /// Returns true if calls weigh more than by the rate that the provider allows.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.pace < self.rate
+    }
+
     /// Returns the scale at the pace of the limit before it was changed.
     pub(crate) fn at_pace_of(self, before: &Self) -> Self {
         let Self { rate, pace, fastest, since, .. } = *before;

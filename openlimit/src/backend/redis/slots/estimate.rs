@@ -95,27 +95,27 @@ impl Slots {
         now: u64,
     ) -> (u64, usize) {
         let mut longest = (0, 0);
-        let asked = |bucket: usize| {
-            let dimension = self.dimensions[bucket];
-            (self.scales[bucket].weight(amounts[dimension]), ahead(dimension))
-        };
         for (bucket, scale) in self.scales.iter().enumerate().filter(|(_, scale)| !scale.resets()) {
-            let (weight, ahead) = asked(bucket);
-            let empty = scale.empty_behind(if is_fresh { self.level(bucket, now) } else { 0 }, ahead);
-            let wait = match weight {
-                weight if weight <= scale.fit => (empty + weight).saturating_sub(scale.fit),
-                weight if ahead.calls > 0 => empty + scale.pause_before(weight),
-                // For all that is known, the bucket may have been empty for long.
-                _ => empty,
-            };
-            if weight > 0 && wait > longest.0 {
+            let (amount, ahead) = (amounts[self.dimensions[bucket]], ahead(self.dimensions[bucket]));
+            if amount == 0 {
+                continue;
+            }
+            let level = if is_fresh { self.level(bucket, now) } else { 0 };
+            let mut wait = scale.wait_behind(level, amount, ahead);
+            if scale.is_slow() {
+                // A call weighs by the pace at which it is requested, and the rate climbs until then.
+                let at = now.max(self.opens_at(bucket)).saturating_add(wait);
+                wait = self.scale_at(bucket, at).wait_behind(level, amount, ahead);
+            }
+            if wait > longest.0 {
                 longest = (wait, self.limit_of(bucket));
             }
         }
         for (bucket, windows) in self.windows.iter().map(|windows| (windows.bucket, windows)) {
-            let (weight, ahead) = asked(bucket);
+            let (scale, dimension) = (&self.scales[bucket], self.dimensions[bucket]);
+            let weight = scale.weight(amounts[dimension]);
             if weight > 0 {
-                let asked = (weight, self.scales[bucket].weight_of_all(ahead.amount));
+                let asked = (weight, scale.weight_of_all(ahead(dimension).amount));
                 let wait = self.wait_for_reset(windows, asked, longest.0, is_fresh, now);
                 longest = longest.max((wait, self.limit_of(bucket)));
             }

@@ -18,7 +18,7 @@
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
 use crate::backend::redis::changes::PaceChange;
-use crate::backend::redis::scale::ONE;
+use crate::backend::redis::scale::{ONE, Scale};
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Climb;
 
@@ -108,6 +108,13 @@ impl Slots {
             let from = now.max(self.opens_at(bucket));
             self.scales[bucket].set_pace(self.climbs[bucket].climb.part(from), since);
         }
+    }
+
+    /// Returns the scale of a bucket by the pace at another time.
+    pub(super) fn scale_at(&self, bucket: usize, time: u64) -> Scale {
+        let mut scale = self.scales[bucket];
+        scale.set_pace(self.climbs[bucket].climb.part(time), 0);
+        scale
     }
 
     /// Returns true if the rate of a bucket was cut and is not whole again.

@@ -8,6 +8,7 @@ use super::world::{SLOW, World, metering};
 use crate::backend::Buckets;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
 use crate::limits::Amounts;
+use crate::queue::{Urgency, Waiter};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -78,6 +79,23 @@ fn calls_of_one_crowd_cut_the_rate_once_whichever_clients_they_are_of() {
         learn(&mut world, client);
     }
     assert_eq!((pace(&world, &one), pace(&world, &other)), (250, 250));
+}
+
+#[test]
+fn the_known_wait_counts_on_the_climb_of_the_rate() {
+    let (mut world, mut one, _) = start();
+    let charge = charged(&mut world, &mut one);
+    assert!(one.slots.cut(0, CLIMB, charge, world.clock));
+    world.exchange(&mut one);
+    // At the whole rate these take 10 s. In the first 5 s a quarter of that is missing.
+    (0..200).for_each(|_| _ = one.join([50, 0]));
+    let call = Waiter::new(Amounts::Few([50, 0, 0]), 0, Urgency::default());
+    let wait = |one: &Tenant, now| Duration::from_nanos(one.slots.wait(&call, &one.queue, now).0);
+    let (known, longest) = (wait(&one, world.clock), Duration::from_millis(11_250));
+    assert!(known > 9 * SECOND && known < longest, "{known:?}");
+    // No batch has been sent since.
+    let known = wait(&one, world.clock + 60_000_000_000);
+    assert!(known < 10 * SECOND, "{known:?}");
 }
 
 #[test]
