@@ -93,6 +93,9 @@
 /// assert!(message.ends_with("the value of `requests` failed: environment variable not found"));
 /// ```
 ///
+/// A value that uses its own limiter is such an error, too. A value must not wait for another thread
+/// that uses the limiter: that thread waits for the value.
+///
 /// # Errors
 ///
 /// The limiter is built at first use. To find a wrong declaration at start-up, call

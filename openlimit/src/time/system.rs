@@ -34,8 +34,7 @@ pub(super) fn start(process: u32) -> io::Result<()> {
 }
 
 pub(super) fn arm(armed: Armed, due: u64) {
-    // In a forked child there is no thread to notify, and parking_lot's own locks may stay held.
-    if timers().is_some_and(|mut timers| timers.arm(armed, due)) && !runs_elsewhere() {
+    if timers().is_some_and(|mut timers| timers.arm(armed, due)) {
         EARLIER.notify_one();
     }
 }
@@ -46,17 +45,13 @@ pub(super) fn disarm(id: u64) {
     }
 }
 
-/// Locks the timers. Returns `None` in a forked child, if a thread that is not there holds the
-/// lock. No thread fires them in that process.
+/// Locks the timers. Returns `None` in a forked child, where no thread fires them.
 ///
-/// Only a contended lock is checked for that, since asking the system takes as long as a call.
+/// A thread that is not there may hold their lock in the child, or one of those that parking_lot has
+/// for all its locks. Releasing a lock for which a thread sleeps takes one of these, too.
 fn timers() -> Option<MutexGuard<'static, Timers>> {
-    TIMERS.try_lock().or_else(|| (!runs_elsewhere()).then(|| TIMERS.lock()))
-}
-
-/// Returns true if the thread was started in the process that this one was forked from.
-fn runs_elsewhere() -> bool {
-    THREAD.get().is_some_and(|started_in| *started_in != process::id())
+    let runs_elsewhere = THREAD.get().is_some_and(|started_in| *started_in != process::id());
+    (!runs_elsewhere).then(|| TIMERS.lock())
 }
 
 /// The time after which an entry that panicked is fired again, in nanoseconds: one second. A panic
