@@ -52,8 +52,7 @@ impl<W: Word> Level<W> {
             return self.at;
         }
         if weight > self.terms.fit {
-            let pause = if self.is_new() { W::default() } else { self.pause(weight) };
-            return self.due_after(weight, self.level.into(), pause, self.at);
+            return self.due_after(weight, self.level.into(), self.pause_of_next(weight), self.at);
         }
         let missing = self.level.minus(self.terms.fit.minus(weight));
         // Usually all limits but one have room, and the division takes longest here.
@@ -87,9 +86,14 @@ impl<W: Word> Level<W> {
         at.saturating_add(missing.over(self.terms.leak.into()))
     }
 
+    /// Returns the pause before a call of `weight` that goes next. It is zero for the first of all.
+    pub(super) fn pause_of_next(&self, weight: W) -> W {
+        if self.is_new() { W::default() } else { self.pause(weight) }
+    }
+
     /// Returns the weight that leaks while the bucket has to be empty before a call of `weight`,
     /// unless it is the first of all. It is zero for a call that fits.
-    pub(super) fn pause(&self, weight: W) -> W {
+    fn pause(&self, weight: W) -> W {
         self.terms.jitter.min(weight.plus(self.terms.jitter).minus(self.terms.burst))
     }
 }

@@ -199,7 +199,7 @@ impl<W: Word> Level<W> {
         } else {
             burst.saturating_add(paused).saturating_sub(jitter) / unit
         };
-        let pause = if self.is_new() { 0 } else { self.pause(self.terms.unit.times(self.terms.most)).into() };
+        let pause = self.pause_of_next(self.terms.unit.times(self.terms.most)).into();
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         Look {
             available: narrow(fits.max(larger)).min(self.terms.most),

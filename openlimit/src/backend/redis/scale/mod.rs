@@ -197,17 +197,14 @@ impl Scale {
     }
 
     /// Returns the least wait, in nanoseconds, of a call of `amount` for a bucket at `level`, after
-    /// calls have taken `ahead`. The pause before the first of all may be over if the bucket is
-    /// empty.
+    /// calls have taken `ahead`. The limit does not reset. The pause before the first of all may be
+    /// over if the bucket is empty.
     pub(crate) fn wait_behind(&self, level: u64, amount: u64, ahead: Ahead) -> u64 {
         let pauses = ahead.calls.saturating_sub(u64::from(level == 0));
         let pauses = self.pause_before(self.weight(1)).saturating_mul(pauses);
         let empty = level.saturating_add(self.weight_of_all(ahead.amount)).saturating_add(pauses).min(MOST);
-        match self.weight(amount) {
-            weight if weight <= self.fit => (empty + weight).saturating_sub(self.fit),
-            weight if ahead.calls > 0 => empty + self.pause_before(weight),
-            _ => empty,
-        }
+        let weight = self.weight(amount);
+        if weight > self.fit && ahead.calls == 0 { empty } else { self.wait(empty, weight) }
     }
 
     /// Returns for how long a bucket has to be empty before a call of `weight`.

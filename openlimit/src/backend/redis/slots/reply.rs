@@ -85,8 +85,9 @@ impl Slots {
         // See "Two clocks" above.
         let age = reply.now.saturating_sub(reply.decided).saturating_mul(1_000);
         let trip = now.saturating_sub(sent);
-        let most = now.saturating_sub(self.seen_at);
-        let is_set_back = most.saturating_sub(most / DRIFT) > since_last(reply.now).saturating_add(trip);
+        let elapsed = now.saturating_sub(self.seen_at);
+        let is_set_back =
+            elapsed.saturating_sub(elapsed / DRIFT) > since_last(reply.now).saturating_add(trip);
         let is_held_up = is_set_back || trip.saturating_sub(self.usual_trip) > self.terms.slack();
         self.usual_trip = trip.min(self.usual_trip.saturating_mul(2)).max(SHORTEST_TRIP);
         self.trip_of_all.set(self.usual_trip);
