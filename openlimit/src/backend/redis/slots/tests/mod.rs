@@ -269,6 +269,27 @@ fn an_older_copy_of_the_state_is_noticed_although_others_were_granted_as_much_si
 }
 
 #[test]
+fn an_older_copy_of_the_state_is_noticed_although_another_state_began_since() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [20, 0]);
+    // The buckets stand idle.
+    world.pass(Duration::from_secs(10));
+    world.learn(&mut client);
+    let copy = world.get(&client.keys[0]);
+    for lost in [1, 2] {
+        world.call(&mut client, [150, 0]);
+        redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+        redis::cmd("SET").arg(&client.keys[0]).arg(&copy).exec(&mut world.connection).unwrap();
+        client.join([1, 0]);
+        let reply = world.exchange(&mut client);
+        assert!(reply.buckets[0].level > 145_000_000, "{lost}: {reply:?}");
+        client.all_go();
+        world.pass(Duration::from_secs(1));
+    }
+}
+
+#[test]
 fn a_state_may_live_for_years() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
