@@ -12,8 +12,8 @@
 
 -- KEYS[1] holds the buckets of the limiter, KEYS[2] the last reply to this client.
 -- ARGV: the identity of the limiter (layout and limits), the batch (see wire.rs), and for how many
--- seconds to keep KEYS[1] and KEYS[2]. Returns a reply (see wire.rs), or an error that begins with
--- `OPENLIMIT` (see problem.rs).
+-- seconds to keep KEYS[1] at least, and KEYS[2]. Returns a reply (see wire.rs), or an error that
+-- begins with `OPENLIMIT` (see problem.rs).
 
 -- Times are microseconds of the server's clock. Levels, weights and waits are nanoseconds of a
 -- limit's rate (see `scale`).
