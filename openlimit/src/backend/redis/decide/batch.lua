@@ -49,5 +49,8 @@ do
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
     if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq
+  else
+    -- A reply that the client has seen would still be there.
+    is_behind = seen_seq > 0 and now - seen_at < (ARGV[4] - 1) * 1000000
   end
 end

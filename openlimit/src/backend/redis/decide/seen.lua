@@ -103,7 +103,7 @@ do
     -- copy: from a replica that lagged, or from a disk. Then a new epoch begins with what is in it.
     -- If both began at the same time, the charges of the copy are behind those that the client has
     -- seen, unless others were granted as many since. But the last reply to this client is then
-    -- older than the one that it has seen.
+    -- older than the one that it has seen, or missing.
     if seen_epoch >= epoch then
       epoch, charges = now, now
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*

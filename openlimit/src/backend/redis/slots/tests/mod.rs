@@ -290,6 +290,21 @@ fn an_older_copy_of_the_state_is_noticed_although_another_state_began_since() {
 }
 
 #[test]
+fn an_older_copy_of_the_state_is_noticed_by_a_client_that_came_after_it() {
+    let (mut world, mut other, _) = World::of_two();
+    let copy = world.get(&other.keys[0]);
+    let mut client = world.client();
+    world.call(&mut client, [150, 0]);
+    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
+    redis::cmd("SET").arg(&client.keys[0]).arg(copy).exec(&mut world.connection).unwrap();
+    // Another client comes first, and is granted as many calls.
+    world.call(&mut other, [1, 0]);
+    client.join([1, 0]);
+    let reply = world.exchange(&mut client);
+    assert!(reply.buckets[0].level > 145_000_000, "{reply:?}");
+}
+
+#[test]
 fn a_state_may_live_for_years() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());
