@@ -12,8 +12,8 @@
 
 -- KEYS[1] holds the buckets of the limiter, KEYS[2] the last reply to this client.
 -- ARGV: the identity of the limiter (layout and limits), the batch (see wire.rs), and for how many
--- seconds to keep KEYS[1] and KEYS[2]. Returns a reply (see wire.rs), or an error that begins with
--- `OPENLIMIT` (see problem.rs).
+-- seconds to keep KEYS[1] at least, and KEYS[2]. Returns a reply (see wire.rs), or an error that
+-- begins with `OPENLIMIT` (see problem.rs).
 
 -- Times are microseconds of the server's clock. Levels, weights and waits are nanoseconds of a
 -- limit's rate (see `scale`).
@@ -49,5 +49,8 @@ do
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
     if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq
+  else
+    -- A reply that the client has seen would still be there.
+    is_behind = seen_seq > 0 and now - seen_at < (ARGV[4] - 1) * 1000000
   end
 end

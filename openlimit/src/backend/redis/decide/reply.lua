@@ -27,8 +27,13 @@ reply = reply .. pack('<dd', max(0, window.till$ - now) * 1000, was_fit$) --rese
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
 state = state .. pack('<{{ddddddd}}ddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
+-- Debts may take any time to leak, after the last hold. Of a limit that resets, ARGV[3] is at least
+-- two windows.
+local drains_in = 0
+drains_in = max(drains_in, level$) --leaks
+drains_in = max(drains_in, min(FAR, level$ / fit$ * ARGV[3] / 2 * 1000000000)) --resets
 pause = max(pause, (shut$ - now) * 1000) --*
-redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil(pause / 1000000000))
+redis.call('SET', KEYS[1], ARGV[1] .. state, 'EX', ARGV[3] + math.ceil((pause + drains_in) / 1000000000))
 redis.call('SET', KEYS[2], pack('<d', seq) .. reply, 'EX', ARGV[4])
 -- Other clients learn of the hold at once. If this is forbidden, they do with their next reply.
 if begins then

@@ -209,6 +209,18 @@ fn the_state_is_kept_for_as_long_as_a_hold_lasts() {
 }
 
 #[test]
+fn the_state_is_kept_until_its_debts_have_leaked() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 0]);
+    // At 1 000 a second.
+    client.slots.owe(&Amounts::Few([7_200_000, 0, 0]), world.clock);
+    world.exchange(&mut client);
+    let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
+    assert!(kept >= 7_200, "{kept}");
+}
+
+#[test]
 fn a_hold_that_calls_were_granted_for_the_end_of_does_not_end_earlier() {
     let mut world = World::start(SLOW);
     let (mut one, mut other) = (world.client(), world.client());

@@ -326,14 +326,16 @@ impl World {
         if batch.refunds().is_empty() {
             return Vec::new();
         }
-        let state: Option<Vec<u8>> =
-            redis::cmd("GET").arg(&client.keys[0]).query(&mut self.connection).unwrap();
+        let values: [Option<Vec<u8>>; 2] =
+            redis::cmd("MGET").arg(&client.keys).query(&mut self.connection).unwrap();
         let keys = ["{world}copy".to_owned(), "{world}reply".to_owned()];
         let mut pipe = redis::pipe();
         for refunds in 1..=batch.refunds().len() {
             pipe.cmd("DEL").arg(&keys).ignore();
-            if let Some(state) = &state {
-                pipe.cmd("SET").arg(&keys[0]).arg(state).ignore();
+            for (key, value) in keys.iter().zip(&values) {
+                if let Some(value) = value {
+                    pipe.cmd("SET").arg(key).arg(value).ignore();
+                }
             }
             pipe.add_command(command(&self.script, IDENTITY, &keys, &batch.with(refunds), self.time()));
         }

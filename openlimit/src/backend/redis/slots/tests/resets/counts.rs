@@ -8,6 +8,7 @@ use super::super::world::{EPOCH, JITTER, World, metering};
 use super::{AMOUNT, HOUR, RESET, SECOND, assert_left, charge, hourly, is_full, learn, look, start};
 use crate::backend::Buckets as _;
 use crate::backend::redis::scale::Scale;
+use crate::backend::redis::settings::KEPT;
 use crate::backend::redis::wire::BatchReply;
 use crate::bucket::Metering;
 use crate::error::{StoreError, StoreProblem};
@@ -67,6 +68,18 @@ fn a_debt_is_taken_from_the_next_windows_also_if_nobody_calls_in_some_of_them() 
         world.clock = RESET + 2 * HOUR;
         assert_left(&mut world, &mut client, 70);
     }
+}
+
+#[test]
+fn the_state_is_kept_until_the_windows_have_taken_its_debts() {
+    let mut world = start();
+    let mut client = world.client();
+    charge(&mut world, &mut client, AMOUNT);
+    client.slots.owe(&Amounts::Few([10 * AMOUNT, 0, 0]), world.clock);
+    world.exchange(&mut client);
+    let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
+    // The world keeps all states for `KEPT` seconds, as if that were two windows.
+    assert!(kept >= 11 * KEPT / 2, "{kept}");
 }
 
 #[test]
