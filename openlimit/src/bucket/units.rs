@@ -42,8 +42,11 @@ const NARROW: u128 = 1 << 60;
 impl Bucket {
     /// Creates a bucket at level zero, of a limit that does not reset.
     pub(super) fn refilling(metering: &Metering) -> Self {
-        let Metering { rate, burst, jitter, headroom: (left, of), most, .. } = metering.as_refilling();
-        let usual = most.min(Metering::new(rate, burst, jitter, (left, of)).most);
+        let Metering { rate, burst, jitter, headroom: (left, of), most, share, .. } = metering.as_refilling();
+        // A call may take all of the declared limit, also where this is a share of it.
+        let declared =
+            u128::from(Metering::new(rate, burst, jitter, (left, of)).most) * 100 / u128::from(share);
+        let usual = declared.min(most.into());
         let (left, of) = (u128::from(left), u128::from(of));
         let amount = u128::from(rate.amount());
         let (unit, leak, nanosecond) = (rate.period().as_nanos() * of, amount * (of - left), amount * of);
@@ -52,7 +55,7 @@ impl Bucket {
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         let (fit, late) = (burst.saturating_sub(jitter), nanos(metering.late));
         let weights = Weights { unit, leak, fit, burst, jitter, most, nanosecond, late };
-        if unit.saturating_mul(usual.into()).max(burst).max(jitter).max(leak) <= NARROW {
+        if unit.saturating_mul(usual).max(burst).max(jitter).max(leak) <= NARROW {
             Self::Narrow(Level::new(Arc::new(weights.narrowed())))
         } else {
             Self::Unusual(Box::new(Unusual::Wide(Level::new(Arc::new(weights)))))

@@ -45,13 +45,15 @@ pub(super) fn disarm(id: u64) {
     }
 }
 
-/// Locks the timers. Returns `None` in a forked child, where no thread fires them.
+/// Locks the timers. Returns `None` if the thread does not run in this process: nothing fires there,
+/// and nothing was armed if it was never started.
 ///
-/// A thread that is not there may hold their lock in the child, or one of those that parking_lot has
-/// for all its locks. Releasing a lock for which a thread sleeps takes one of these, too.
+/// A forked child must not lock them. A thread that is not there may hold their lock, or one of those
+/// that parking_lot has for all its locks. Releasing a lock for which a thread sleeps takes one of
+/// these, too.
 fn timers() -> Option<MutexGuard<'static, Timers>> {
-    let runs_elsewhere = THREAD.get().is_some_and(|started_in| *started_in != process::id());
-    (!runs_elsewhere).then(|| TIMERS.lock())
+    let runs_here = THREAD.get().is_some_and(|started_in| *started_in == process::id());
+    runs_here.then(|| TIMERS.lock())
 }
 
 /// The time after which an entry that panicked is fired again, in nanoseconds: one second. A panic

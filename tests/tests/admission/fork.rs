@@ -5,8 +5,8 @@
 
 use std::os::unix::process::parent_id;
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
@@ -158,6 +158,41 @@ fn timed_worker() {
 
 const TIMED_FORKS: usize = 600;
 
+/// Forks while other threads drop limiters that were never used.
+#[test]
+#[ignore = "the body of the workers"]
+fn unused_worker() {
+    if worker::job().is_none() {
+        return;
+    }
+    let limiter = || RateLimiter::builder().requests(Rate::per_minute(1)).build().unwrap();
+    for _ in 0..UNUSED_ROUNDS {
+        let start = Arc::new(Barrier::new(5));
+        let drops = [(); 4].map(|()| {
+            let (start, limiters) = (Arc::clone(&start), (0..5_000).map(|_| limiter()).collect::<Vec<_>>());
+            thread::spawn(move || {
+                start.wait();
+                drop(limiters);
+            })
+        });
+        start.wait();
+        for _ in 0..UNUSED_FORKS {
+            let limiter = limiter();
+            if parent_id() == 0 {
+                drop(limiter);
+                worker::say("done");
+                process::exit(0);
+            }
+        }
+        drops.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+    thread::sleep(secs(1));
+    process::exit(0);
+}
+
+const UNUSED_ROUNDS: usize = 10;
+const UNUSED_FORKS: usize = 30;
+
 /// Forks while other threads constantly move calls of two limiters on.
 #[test]
 #[ignore = "the body of the workers"]
@@ -238,6 +273,12 @@ fn threads_of_a_child_forked_before_the_first_call_compete_for_a_key_as_in_any_p
 fn a_child_forked_while_the_timer_is_set_drops_limiters_and_does_not_hang() {
     let outcomes = Forks::new().start("fork::timed_worker", &["timed"]).finish();
     assert_eq!(outcomes, vec!["done"; TIMED_FORKS]);
+}
+
+#[test]
+fn a_child_forked_before_the_first_call_drops_limiters_and_does_not_hang() {
+    let outcomes = Forks::new().start("fork::unused_worker", &["unused"]).finish();
+    assert_eq!(outcomes, vec!["done"; UNUSED_ROUNDS * UNUSED_FORKS]);
 }
 
 #[test]

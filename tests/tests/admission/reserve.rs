@@ -29,6 +29,19 @@ fn admitted(calls: &mut [Call], clock: &ManualClock, time: Duration) -> usize {
 }
 
 #[test]
+fn a_call_as_large_as_the_limit_counts_in_full_in_a_small_share() {
+    let clock = ManualClock::new();
+    let amount = 3_329_291_700;
+    let builder = plain(&clock).tokens(Rate::per_minute(amount).burst(secs(60)));
+    let limiter = builder.reserve((High, Percent(99))).build().expect("a valid reserve");
+    drop(call(&limiter, amount, Normal).admitted());
+    let second = call(&limiter, amount, Normal);
+    clock.advance(secs(7_000));
+    // At a hundredth of the rate, the first one takes a hundred minutes to flow back.
+    assert_eq!(second.admitted().waited(), secs(6_000));
+}
+
+#[test]
 fn a_flood_of_low_calls_never_takes_more_than_its_share_in_any_window() {
     for (counting, most) in [(Counting::Refilling, 80), (Counting::InWindows, 4)] {
         let clock = ManualClock::new();
