@@ -24,8 +24,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::tokenizer::encoding::Encoding;
 
-/// The shortest text in the memo, in bytes. TextCounter a shorter one takes no longer than finding
-/// it.
+/// The shortest text in the memo, in bytes. Counting a shorter one takes no longer than finding it.
 const SHORTEST: usize = 32;
 
 /// 256 KB for the process. The system provides the pages only as they are used.

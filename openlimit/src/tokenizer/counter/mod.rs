@@ -48,7 +48,7 @@
 //! A file imports only from files above it. Most pieces take one split and one look-up. Merging is
 //! left for the rest, and most of that is in the cache.
 //!
-//! TextCounter takes linear time whatever the text is, and no text makes it panic.
+//! Counting takes linear time whatever the text is, and no text makes it panic.
 
 mod cache;
 mod class;

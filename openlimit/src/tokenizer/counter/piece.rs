@@ -1,4 +1,4 @@
-//! TextCounter a single piece.
+//! Counts a single piece.
 
 use super::cache::{self, Cache};
 use super::merge::{self, SHORT};

@@ -1,4 +1,4 @@
-//! TextCounter a text piece by piece, each by the shortest way.
+//! Counts a text piece by piece, each by the shortest way.
 //!
 //! Between two texts, a program does other work, and the tables are no longer in the processor's
 //! caches. Then reading a slot takes longer than all that is done with it, but the processor can
