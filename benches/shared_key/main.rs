@@ -1,6 +1,6 @@
 //! Shares a key with another consumer, and counts the refusals of both.
 //!
-//! `cargo bench -p openlimit-benches --bench shared_key` simulates an hour for each row, and then
+//! `cargo bench -p openlimit-tests --bench shared_key` simulates an hour for each row, and then
 //! takes two minutes of real time. `-- simulated` and `-- real` select one of them, and `-- redis`
 //! the minute over Redis.
 //!

@@ -4,6 +4,7 @@
 //! They read `openlimit/src` as text. `order` documents the rules and lists the exceptions.
 
 mod attributes;
+mod commands;
 mod contributing;
 mod cycles;
 mod layout;

@@ -15,7 +15,7 @@ const BUILDS: [&[&str]; 2] = [&[], &["--features", "redis"]];
 
 /// Returns what cargo prints.
 #[track_caller]
-fn cargo(arguments: &[&str]) -> String {
+pub(crate) fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.expect("cargo, which runs this test");
     assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -113,14 +113,22 @@ fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
     const INSECURE: &str = "its URL ends in `#insecure`, and a server's certificate is always verified; leave \
                             that out, and give the authority of the certificate to \
                             `Redis::root_certificates`";
+    const NEGATIVE: &str = "its URL names a database below 0, which no server has; give one from 0 on";
     let info = url.into_connection_info().map_err(|_| NO_URL)?;
-    if let ConnectionAddr::Unix(_) = info.addr()
-        && cfg!(not(unix))
-    {
+    let is_unix = matches!(info.addr(), ConnectionAddr::Unix(_));
+    if is_unix && cfg!(not(unix)) {
         return Err("a unix socket needs a unix system; give a host and port");
     }
     if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
         return Err(INSECURE);
+    }
+    // A password with a `#` or `?` that is not encoded ends there. Its first part was read as a host
+    // and port, which errors show.
+    if url.contains('#') || !is_unix && url.split_once('?').is_some_and(|(_, query)| query.contains('@')) {
+        return Err(NO_URL);
+    }
+    if info.redis_settings().db() < 0 {
+        return Err(NEGATIVE);
     }
     Ok(info)
 }

@@ -1,6 +1,7 @@
 //! `Cores`: makes, keeps and forgets the core of each key.
 
 use std::borrow::Borrow;
+use std::cell::Cell;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,27 @@ use crate::sync::contain;
 
 /// The most sets of other limits that are kept for the next key. Programs have a few tiers.
 const MOST_TIERS: usize = 64;
+
+/// The most keys that a thread makes at a time. The function `limits` may use other keys, which are
+/// made first. If it needs more than that, it needs the key itself, and would go on without end.
+const MOST_NESTED: usize = 32;
+
+thread_local! {
+    /// The number of keys that this thread is making.
+    static NESTED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Makes a key, unless the thread is making too many.
+fn nested<T>(make: impl FnOnce() -> Result<T, BuildProblem>) -> Result<T, BuildProblem> {
+    let others = NESTED.get();
+    if others == MOST_NESTED {
+        return Err(BuildProblem::Recursive);
+    }
+    NESTED.set(others + 1);
+    let made = make();
+    NESTED.set(others);
+    made
+}
 
 /// The cores of all keys.
 pub(in crate::limiter) struct Cores<K> {
@@ -114,7 +136,8 @@ impl<K> Cores<K> {
         let now = self.declared.time.now();
         let is_idle = |core: &Arc<Core>| Arc::strong_count(core) == 1 && core.is_as_new(now);
         let room = self.map.room(place, is_idle).map_err(|refused| self.refused(refused))?;
-        let core = self.core_for(&key).map_err(|problem| BuildError::new(self.name.clone(), problem))?;
+        let core = nested(|| self.core_for(&key));
+        let core = core.map_err(|problem| BuildError::new(self.name.clone(), problem))?;
         let core = self.map.insert(place, (key, core), room, is_idle);
         let core = core.map_err(|refused| self.refused(refused))?;
         if self.is_closed.load(Ordering::SeqCst) {

@@ -182,6 +182,10 @@ fn what_is_no_url_is_not_shown_and_not_built() {
         "redis://:hunter2@localhost:99999",
         "redis://:hunter2@localhost:port",
         "redis://:hunter2@localhost/database",
+        "redis://ann:2#hunter2@localhost",
+        "redis://ann:2?hunter2@localhost",
+        "redis://localhost#insecure",
+        "unix:///a#b",
         "hunter2",
         "\0",
     ] {
@@ -205,6 +209,9 @@ fn what_cannot_be_done_is_not_built() {
         Redis::new("redis://a").timeout(Duration::ZERO),
         "its timeout is 0 s, in which no server can reply; give it more time",
     );
+    for url in ["redis://:hunter2@a/-1", "rediss://:hunter2@a/-2", "unix:///a?db=-1&pass=hunter2"] {
+        refused(url, "its URL names a database below 0, which no server has; give one from 0 on");
+    }
     for url in ["rediss://:hunter2@a/#insecure", "rediss://:hunter2@a:1/0#insecure"] {
         let text = "its URL ends in `#insecure`, and a server's certificate is always verified; leave that out, and \
                     give the authority of the certificate to `Redis::root_certificates`";

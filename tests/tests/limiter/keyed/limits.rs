@@ -1,7 +1,8 @@
 //! Other limits for some keys.
 
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use openlimit::testing::ManualClock;
 use openlimit::{AcquireError, BuildProblem, Cost, Dimension, KeyLimits, Limit, Rate};
@@ -97,7 +98,7 @@ fn limits_that_are_not_valid_fail_the_calls_of_that_key_only() {
 
 #[test]
 fn the_function_may_use_the_limiters_of_other_keys() {
-    let all: Arc<std::sync::OnceLock<Tenants>> = Arc::default();
+    let all: Arc<OnceLock<Tenants>> = Arc::default();
     let inner = Arc::clone(&all);
     let tenants = limits(move |key, limits| {
         if key != "template" {
@@ -123,5 +124,23 @@ fn more_tiers_than_are_kept_work_as_well() {
             assert_eq!(cost.amount(&Dimension::Tokens), 1 + key);
         }
         assert!(tenants.of(&key).try_acquire(2 + key).is_err());
+    }
+}
+
+#[test]
+fn a_function_that_uses_the_limiter_of_its_own_key_gets_an_error() {
+    let (all, errors) = (Arc::<OnceLock<Tenants>>::default(), Arc::<Mutex<Vec<_>>>::default());
+    let (inner, seen) = (Arc::clone(&all), Arc::clone(&errors));
+    let tenants = limits(move |key, limits| {
+        let own = inner.get().expect("set before").of(key).init();
+        seen.lock().unwrap().extend(own.err());
+        limits
+    });
+    let tenants = all.get_or_init(|| tenants);
+    for key in ["anna", "ben"] {
+        assert!(tenants.of(key).try_acquire(1).is_ok());
+        let errors = mem::take(&mut *errors.lock().unwrap());
+        assert_eq!(errors.len(), 1);
+        assert!(matches!(errors[0].problem(), BuildProblem::Recursive), "{}", errors[0]);
     }
 }
