@@ -17,6 +17,8 @@
 //!
 //! From the last start before it, the functions of the encoding take over for a piece.
 
+use super::planes;
+
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
@@ -32,7 +34,7 @@ pub(super) struct Rules {
 #[inline(always)]
 pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
     let rest = &text[start..];
-    if !rest.iter().take(2).all(u8::is_ascii) {
+    if !matches!(rest, [first, second, ..] if (first | second).is_ascii()) {
         return 0;
     }
     let (block, end) = match rest.first_chunk() {
@@ -70,24 +72,31 @@ struct Classes {
 impl Classes {
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        let codes = block.map(code);
-        let (low, middle) = (plane::<0>(&codes), plane::<1>(&codes));
-        let (high, top) = (plane::<2>(&codes), plane::<3>(&codes));
-        let symbol = !top & !high;
-        let letter = !top & high & !middle;
-        let whitespace = top & !high;
-        let blank = whitespace & !middle;
+        let [a, b, c, d, e, f, g, beyond] = planes::of(block);
+        // The rows of sixteen in the table of ASCII.
+        let (controls, signs, digits) = (!(e | f | g), !e & f & !g, e & f & !g);
+        let letters = g & (a | b | c | d | e) & !(e & d & (c | b & a));
+        let tab_to_return = controls & d & (a | b | c) & !(b & c);
+        let ascii = !beyond;
+
+        let letter = letters & ascii;
+        let digit = digits & !(d & (b | c)) & ascii;
+        let whitespace = tab_to_return & ascii;
+        let newline = whitespace & (a ^ b) & (b ^ c);
+        let space = signs & !(a | b | c | d) & ascii;
+        let blank = whitespace & !newline | space;
+        let seventh = signs & a & b & c & ascii;
         Self {
-            lower: letter & !low,
-            upper: letter & low,
-            digit: high & middle,
-            newline: whitespace & middle,
+            lower: letter & f,
+            upper: letter & !f,
+            digit,
+            newline,
             blank,
-            space: blank & !low,
-            symbol,
-            apostrophe: symbol & low,
-            slash: symbol & middle,
-            unknown: top & high,
+            space,
+            symbol: ascii & !(letter | digit | newline | blank),
+            apostrophe: seventh & !d,
+            slash: seventh & d,
+            unknown: beyond,
         }
     }
 
@@ -148,36 +157,6 @@ fn numbers(digit: u64) -> u64 {
         more = more << 3 & fourth;
     }
     starts
-}
-
-/// Returns the code of the class of a byte: four bits, as `Classes::of` reads them.
-#[inline(always)]
-fn code(byte: u8) -> u8 {
-    const LETTER: u8 = 0b0100;
-    let when = |is: bool, code: u8| if is { code } else { 0 };
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    when(letter, LETTER)
-        | when(letter & (byte & 0x20 == 0), 0b0001)
-        | when(byte.wrapping_sub(b'0') < 10, 0b0110)
-        | when(byte == b' ', 0b1000)
-        | when(byte.wrapping_sub(b'\t') < 5, 0b1001)
-        | when((byte == b'\n') | (byte == b'\r'), 0b0010)
-        | when(byte == b'\'', 0b0001)
-        | when(byte == b'/', 0b0010)
-        | when(byte >= 0x80, 0b1100)
-}
-
-/// Returns one bit of each code, in the order of the bytes.
-#[inline(always)]
-fn plane<const BIT: u32>(codes: &[u8; BLOCK]) -> u64 {
-    const EACH: u64 = u64::MAX / 0xff;
-    // The product gathers the lowest bits of the eight bytes in its highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = codes.as_chunks::<8>();
-    words.iter().rev().fold(0, |plane, word| {
-        let bits = u64::from_le_bytes(*word) >> BIT & EACH;
-        plane << 8 | bits.wrapping_mul(GATHER) >> 56
-    })
 }
 
 #[cfg(all(test, feature = "o200k", feature = "cl100k"))]
