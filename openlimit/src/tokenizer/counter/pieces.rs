@@ -71,18 +71,19 @@ fn batches<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, text: &[u8]
     let Scratch { cache, batch } = scratch;
     let (mut start, mut total) = (0, 0);
     while start < text.len() {
-        let (mut starts, first) = (S::starts(text, start), start);
+        let rest = &text[start..];
+        let (mut starts, mut last) = (S::starts(text, start), 0);
         if starts == 0 {
-            let end = S::end(text, start);
-            batch.add(text, start, end);
-            start = end;
+            last = S::end(text, start) - start;
+            batch.add(rest, start, 0, last);
         }
         while starts != 0 {
-            let end = first + starts.trailing_zeros() as usize;
-            batch.add(text, start, end);
+            let next = starts.trailing_zeros() as usize;
+            batch.add(rest, start, last, next);
             starts &= starts - 1;
-            start = end;
+            last = next;
         }
+        start += last;
         if batch.is_full() {
             total += batch.tokens(vocabulary, cache, text);
         }
@@ -105,12 +106,13 @@ struct Batch {
 }
 
 impl Batch {
+    /// Adds the piece from `start` to `end` of `rest`, which is the text from `at` on.
     #[inline(always)]
-    fn add(&mut self, text: &[u8], start: usize, end: usize) {
+    fn add(&mut self, rest: &[u8], at: usize, start: usize, end: usize) {
         match end - start {
-            length @ ..=8 => self.short.push(short_key(text, start, length)),
-            length @ 9..=16 => self.medium.push(medium_key(text, start, length)),
-            _ => self.long.push((start, end)),
+            length @ ..=8 => self.short.push(short_key(rest, start, length)),
+            length @ 9..=16 => self.medium.push(medium_key(rest, start, length)),
+            _ => self.long.push((at + start, at + end)),
         }
     }
 

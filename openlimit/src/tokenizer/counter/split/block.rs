@@ -72,20 +72,21 @@ struct Classes {
 impl Classes {
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        let [a, b, c, d, e, f, g, beyond] = planes::of(block);
-        // The rows of sixteen in the table of ASCII.
-        let (controls, signs, digits) = (!(e | f | g), !e & f & !g, e & f & !g);
-        let letters = g & (a | b | c | d | e) & !(e & d & (c | b & a));
-        let tab_to_return = controls & d & (a | b | c) & !(b & c);
-        let ascii = !beyond;
-
-        let letter = letters & ascii;
-        let digit = digits & !(d & (b | c)) & ascii;
-        let whitespace = tab_to_return & ascii;
-        let newline = whitespace & (a ^ b) & (b ^ c);
-        let space = signs & !(a | b | c | d) & ascii;
-        let blank = whitespace & !newline | space;
-        let seventh = signs & a & b & c & ascii;
+        // From the lowest bit of each byte to the highest.
+        let [a, b, c, d, e, f, g, beyond_ascii] = planes::of(block);
+        let ascii = !beyond_ascii;
+        // 0x41 to 0x5a, and 0x61 to 0x7a.
+        let letter = ascii & g & (a | b | c | d | e) & !(e & d & (c | b & a));
+        // 0x30 to 0x39.
+        let digit = ascii & !g & f & e & !(d & (c | b));
+        // 0x09 to 0x0d, of which 0x0a and 0x0d are newlines.
+        let control = ascii & !(g | f | e) & d & (c | b | a) & !(c & b);
+        let newline = control & (c ^ b) & (b ^ a);
+        // 0x20, 0x27 and 0x2f.
+        let sign = ascii & !g & f & !e;
+        let space = sign & !(d | c | b | a);
+        let apostrophe_or_slash = sign & c & b & a;
+        let blank = control & !newline | space;
         Self {
             lower: letter & f,
             upper: letter & !f,
@@ -94,9 +95,9 @@ impl Classes {
             blank,
             space,
             symbol: ascii & !(letter | digit | newline | blank),
-            apostrophe: seventh & !d,
-            slash: seventh & d,
-            unknown: beyond,
+            apostrophe: apostrophe_or_slash & !d,
+            slash: apostrophe_or_slash & d,
+            unknown: beyond_ascii,
         }
     }
 
@@ -161,8 +162,31 @@ fn numbers(digit: u64) -> u64 {
 
 #[cfg(all(test, feature = "o200k", feature = "cl100k"))]
 mod tests {
-    use super::{Rules, starts};
+    use super::{BLOCK, Classes, Rules, starts};
+    use crate::tokenizer::counter::class::{self, LOWER, NEWLINE, NUMBER, SPACE, SYMBOL, UPPER};
     use crate::tokenizer::counter::split::{Cl100k, O200k, Split};
+
+    #[test]
+    fn each_byte_is_in_the_classes_of_its_character() {
+        for byte in 0..=u8::MAX {
+            let classes = Classes::of(&[byte; BLOCK]);
+            let character = if byte.is_ascii() { class::at(&[byte], 0).0 } else { 0 };
+            for (found, is_in) in [
+                (classes.lower, character & LOWER != 0),
+                (classes.upper, character & UPPER != 0),
+                (classes.digit, character & NUMBER != 0),
+                (classes.newline, character & NEWLINE != 0),
+                (classes.blank, character & SPACE != 0),
+                (classes.symbol, character & SYMBOL != 0),
+                (classes.space, byte == b' '),
+                (classes.apostrophe, byte == b'\''),
+                (classes.slash, byte == b'/'),
+                (classes.unknown, !byte.is_ascii()),
+            ] {
+                assert_eq!(found, if is_in { u64::MAX } else { 0 }, "{byte:#x}");
+            }
+        }
+    }
 
     /// Tries short texts of all classes of characters, so that all neighbours of a character occur.
     #[test]
