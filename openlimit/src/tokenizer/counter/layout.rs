@@ -27,8 +27,8 @@ pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11,
 pub(crate) const P50K_BASE: Layout = R50K_BASE;
 pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
 
-/// Slots for the most common tokens of up to 8 bytes, as a power of two: 32 KB.
-pub(crate) const COMMON: u32 = 12;
+/// Slots for the most common tokens of up to 8 bytes, as a power of two: 64 KB.
+pub(crate) const COMMON: u32 = 13;
 
 /// The rank of a pair of bytes that is not a token.
 pub(crate) const EMPTY_RANK: u32 = u32::MAX;
@@ -41,7 +41,7 @@ pub(crate) fn pair_index(first: u8, second: u8) -> usize {
 /// Returns the key of 1 to 8 bytes of the text.
 #[inline(always)]
 pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
-    let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
+    let bytes = match text.get(start..start + 8).and_then(|rest| rest.first_chunk()) {
         Some(bytes) => u64::from_le_bytes(*bytes),
         None => u64::from_le_bytes(last(text, start)),
     };
@@ -51,7 +51,7 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
 /// Returns the key of 1 to 16 bytes of the text.
 #[inline(always)]
 pub(crate) fn medium_key(text: &[u8], start: usize, length: usize) -> u128 {
-    let bytes = match text.get(start..).and_then(|rest| rest.first_chunk()) {
+    let bytes = match text.get(start..start + 16).and_then(|rest| rest.first_chunk()) {
         Some(bytes) => u128::from_le_bytes(*bytes),
         None => u128::from_le_bytes(last(text, start)),
     };

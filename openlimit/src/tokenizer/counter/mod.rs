@@ -80,9 +80,9 @@ macro_rules! encodings {
                 Encoding::$encoding => {
                     static TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $tables));
                     static VOCABULARY: Vocabulary = Vocabulary::new(&layout::$layout, TABLES);
-                    thread_local!(static CACHE: Kept = const { Kept::new(None) });
+                    thread_local!(static SCRATCH: Kept = const { Kept::new(None) });
                     memo::count(encoding, text, || {
-                        with(&CACHE, |cache| pieces::<split::$split>(&VOCABULARY, cache, text.as_bytes()))
+                        with(&SCRATCH, |scratch| pieces::<split::$split>(&VOCABULARY, scratch, text.as_bytes()))
                     })
                 })+
                 #[allow(unreachable_patterns, reason = "all encodings may be compiled in")]

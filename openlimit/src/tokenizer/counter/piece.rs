@@ -14,44 +14,22 @@ pub(super) fn any(
     start: usize,
     end: usize,
 ) -> usize {
-    if end - start == 1 || vocabulary.has(text, start, end) {
-        return 1;
+    match end - start {
+        1 => 1,
+        _ if vocabulary.has(text, start, end) => 1,
+        length @ ..=cache::LONGEST => keyed(vocabulary, cache, layout::medium_key(text, start, length)),
+        _ => cut(vocabulary, cache, &text[start..end]),
     }
-    longer(vocabulary, cache, text, start, end)
 }
 
 /// Counts the tokens of the piece with this key, which is not a token.
-#[inline(always)]
-pub(super) fn short(vocabulary: &Vocabulary, cache: &mut Cache, key: u64) -> usize {
-    cache.count(key.into(), || {
-        // The bytes of a key are inverted, and zeros follow them.
-        let length = 8 - key.leading_zeros() as usize / 8;
-        merged(vocabulary, &(!key).to_le_bytes()[..length])
-    })
-}
-
-/// Counts the tokens of these bytes of the text, which are not a token.
-#[inline(always)]
-pub(super) fn longer(
-    vocabulary: &Vocabulary,
-    cache: &mut Cache,
-    text: &[u8],
-    start: usize,
-    end: usize,
-) -> usize {
-    if end - start <= cache::LONGEST {
-        let key = layout::medium_key(text, start, end - start);
-        return cache.count(key, || merged(vocabulary, &text[start..end]));
-    }
-    cut(vocabulary, cache, &text[start..end])
-}
-
-/// Reads the slot of these bytes of the text in the cache.
-#[inline(always)]
-pub(super) fn touch(cache: &Cache, text: &[u8], start: usize, end: usize) -> u64 {
-    match end - start {
-        length @ ..=cache::LONGEST => cache.touch(layout::medium_key(text, start, length)),
-        _ => 0,
+#[inline(never)]
+pub(super) fn keyed(vocabulary: &Vocabulary, cache: &mut Cache, key: u128) -> usize {
+    // The bytes of a key are inverted, and zeros follow them.
+    let (bytes, length) = ((!key).to_le_bytes(), 16 - key.leading_zeros() as usize / 8);
+    match length {
+        ..=cache::LONGEST => cache.count(key, || merged(vocabulary, &bytes[..length])),
+        _ => cut(vocabulary, cache, &bytes),
     }
 }
 

@@ -11,37 +11,46 @@
 //! 3. Read the first slot of each other key among all tokens, and search further for the rest.
 //! 4. Read the slots of the pieces that are not tokens in the thread's cache. Then count them.
 //!
-//! The steps for a longer piece are the same, but it is not among the common tokens.
+//! The steps for a piece of up to 16 bytes are the same, but it is not among the common tokens. The
+//! few longer ones are counted one by one.
 
 use std::cell::Cell;
 use std::hint::black_box;
 use std::thread::LocalKey;
 
 use super::cache::Cache;
-use super::layout::short_key;
+use super::layout::{medium_key, short_key};
 use super::piece;
 use super::split::Split;
 use super::vocabulary::Vocabulary;
 
-/// The place of a thread's cache while the thread is not counting.
-pub(super) type Kept = Cell<Option<Cache>>;
+/// What a thread keeps from one text to the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    cache: Cache,
+    /// Empty between two texts. A new one would have to be filled with zeros.
+    batch: Batch,
+}
 
-/// Counts with the thread's cache. If the thread is ending and its cache is gone, counts with a new
-/// one.
-pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Cache) -> usize) -> usize {
-    let mut cache = kept.try_with(Kept::take).ok().flatten().unwrap_or_default();
-    let count = count(&mut cache);
-    let _ = kept.try_with(|kept| kept.set(Some(cache)));
+/// The place of a thread's scratch while the thread is not counting.
+pub(super) type Kept = Cell<Option<Box<Scratch>>>;
+
+/// Counts with the thread's scratch. If the thread is ending and its scratch is gone, counts with a
+/// new one.
+pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Scratch) -> usize) -> usize {
+    let mut scratch = kept.try_with(Kept::take).ok().flatten().unwrap_or_default();
+    let count = count(&mut scratch);
+    let _ = kept.try_with(|kept| kept.set(Some(scratch)));
     count
 }
 
 /// Counts the pieces of a text.
 #[inline(always)]
-pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
+pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, text: &[u8]) -> usize {
     if text.len() <= BLOCK {
-        each::<S>(vocabulary, cache, text)
+        each::<S>(vocabulary, &mut scratch.cache, text)
     } else {
-        batches::<S>(vocabulary, cache, text)
+        batches::<S>(vocabulary, scratch, text)
     }
 }
 
@@ -58,22 +67,23 @@ fn each<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> us
 }
 
 #[inline(always)]
-fn batches<S: Split>(vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
-    let mut batch = Batch::default();
+fn batches<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, text: &[u8]) -> usize {
+    let Scratch { cache, batch } = scratch;
     let (mut start, mut total) = (0, 0);
     while start < text.len() {
-        let (mut starts, first) = (S::starts(text, start), start);
+        let rest = &text[start..];
+        let (mut starts, mut last) = (S::starts(text, start), 0);
         if starts == 0 {
-            let end = S::end(text, start);
-            batch.add(text, start, end);
-            start = end;
+            last = S::end(text, start) - start;
+            batch.add(rest, start, 0, last);
         }
         while starts != 0 {
-            let end = first + starts.trailing_zeros() as usize;
-            batch.add(text, start, end);
+            let next = starts.trailing_zeros() as usize;
+            batch.add(rest, start, last, next);
             starts &= starts - 1;
-            start = end;
+            last = next;
         }
+        start += last;
         if batch.is_full() {
             total += batch.tokens(vocabulary, cache, text);
         }
@@ -88,46 +98,49 @@ const BLOCK: usize = 64;
 #[derive(Default)]
 struct Batch {
     /// The keys of the pieces of up to 8 bytes.
-    short: Row<u64, 320>,
+    short: Row<u64, 512>,
+    /// The keys of the pieces of 9 to 16 bytes.
+    medium: Row<u128, 32>,
     /// The start and the end of each longer piece.
-    longer: Row<(usize, usize), 32>,
+    long: Row<(usize, usize), 16>,
 }
 
 impl Batch {
+    /// Adds the piece from `start` to `end` of `rest`, which is the text from `at` on.
     #[inline(always)]
-    fn add(&mut self, text: &[u8], start: usize, end: usize) {
-        if end - start <= 8 {
-            self.short.push(short_key(text, start, end - start));
-        } else {
-            self.longer.push((start, end));
+    fn add(&mut self, rest: &[u8], at: usize, start: usize, end: usize) {
+        match end - start {
+            length @ ..=8 => self.short.push(short_key(rest, start, length)),
+            length @ 9..=16 => self.medium.push(medium_key(rest, start, length)),
+            _ => self.long.push((at + start, at + end)),
         }
     }
 
     /// Returns whether there may be no room for the pieces of a block.
     #[inline(always)]
     fn is_full(&self) -> bool {
-        self.short.room() < BLOCK || self.longer.room() < BLOCK / 8
+        self.short.room() < BLOCK || self.medium.room() < BLOCK / 8 || self.long.room() < BLOCK / 16
     }
 
     /// Returns the number of tokens, and empties the batch.
     #[inline(never)]
     fn tokens(&mut self, vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
-        let Self { short, longer } = self;
-        let pieces = short.count + longer.count;
-        longer.touch(|(start, end)| vocabulary.touch(text, start, end));
+        let Self { short, medium, long } = self;
+        let pieces = short.count + medium.count;
+        medium.touch(|key| vocabulary.touch(key));
         short.keep(|key| !vocabulary.is_common(key));
         short.keep(|key| !vocabulary.is_at_once(key));
         short.keep(|key| !vocabulary.has_short(key));
-        longer.keep(|(start, end)| !vocabulary.has(text, start, end));
-        let tokens = pieces - short.count - longer.count;
+        medium.keep(|key| !vocabulary.has_medium(key));
+        let mut tokens = pieces - short.count - medium.count;
 
         short.touch(|key| cache.touch(key.into()));
-        longer.touch(|(start, end)| piece::touch(cache, text, start, end));
-        let mut merged = 0;
-        short.items().for_each(|key| merged += piece::short(vocabulary, cache, key));
-        longer.items().for_each(|(start, end)| merged += piece::longer(vocabulary, cache, text, start, end));
-        (short.count, longer.count) = (0, 0);
-        tokens + merged
+        medium.touch(|key| cache.touch(key));
+        let others = short.items().map(u128::from).chain(medium.items());
+        others.for_each(|key| tokens += piece::keyed(vocabulary, cache, key));
+        long.items().for_each(|(start, end)| tokens += piece::any(vocabulary, cache, text, start, end));
+        (short.count, medium.count, long.count) = (0, 0, 0);
+        tokens
     }
 }
 

@@ -7,7 +7,7 @@
 //! with open addressing. The keys of the first two are the bytes themselves, and an entry of the
 //! third says where the bytes are. A fourth table has the ranks of all pairs of bytes, by the pair.
 //!
-//! The most common tokens are in one more table of 32 KB, which is searched first. The processor
+//! The most common tokens are in one more table of 64 KB, which is searched first. The processor
 //! seldom has all of the larger tables in its caches, but it soon has most of this one. A token has
 //! one slot there, and the slot holds the most common of its tokens, so there is no probing.
 //!
@@ -93,14 +93,17 @@ impl Vocabulary {
         self.short.has(key)
     }
 
-    /// Reads the first slot for these bytes, of which there are more than 8, so that it is in the
-    /// processor's caches. Returns a part of it.
+    /// Reads the first slot for the key of 9 to 16 bytes, so that it is in the processor's caches.
+    /// Returns a part of it.
     #[inline(always)]
-    pub(super) fn touch(&self, text: &[u8], start: usize, end: usize) -> u64 {
-        match end - start {
-            length @ 9..=16 => self.medium.first(medium_key(text, start, length)) as u64,
-            _ => 0,
-        }
+    pub(super) fn touch(&self, key: u128) -> u64 {
+        self.medium.first(key) as u64
+    }
+
+    /// Returns whether this is the key of a token of 9 to 16 bytes.
+    #[inline(always)]
+    pub(super) fn has_medium(&self, key: u128) -> bool {
+        self.medium.has(key)
     }
 
     /// Returns whether these bytes of the text are a token. A single byte is one, too.

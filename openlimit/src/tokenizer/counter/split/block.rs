@@ -17,6 +17,8 @@
 //!
 //! From the last start before it, the functions of the encoding take over for a piece.
 
+use super::planes;
+
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
@@ -32,7 +34,7 @@ pub(super) struct Rules {
 #[inline(always)]
 pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
     let rest = &text[start..];
-    if !rest.iter().take(2).all(u8::is_ascii) {
+    if !matches!(rest, [first, second, ..] if (first | second).is_ascii()) {
         return 0;
     }
     let (block, end) = match rest.first_chunk() {
@@ -70,24 +72,32 @@ struct Classes {
 impl Classes {
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        let codes = block.map(code);
-        let (low, middle) = (plane::<0>(&codes), plane::<1>(&codes));
-        let (high, top) = (plane::<2>(&codes), plane::<3>(&codes));
-        let symbol = !top & !high;
-        let letter = !top & high & !middle;
-        let whitespace = top & !high;
-        let blank = whitespace & !middle;
+        // From the lowest bit of each byte to the highest.
+        let [a, b, c, d, e, f, g, beyond_ascii] = planes::of(block);
+        let ascii = !beyond_ascii;
+        // 0x41 to 0x5a, and 0x61 to 0x7a.
+        let letter = ascii & g & (a | b | c | d | e) & !(e & d & (c | b & a));
+        // 0x30 to 0x39.
+        let digit = ascii & !g & f & e & !(d & (c | b));
+        // 0x09 to 0x0d, of which 0x0a and 0x0d are newlines.
+        let control = ascii & !(g | f | e) & d & (c | b | a) & !(c & b);
+        let newline = control & (c ^ b) & (b ^ a);
+        // 0x20, 0x27 and 0x2f.
+        let sign = ascii & !g & f & !e;
+        let space = sign & !(d | c | b | a);
+        let apostrophe_or_slash = sign & c & b & a;
+        let blank = control & !newline | space;
         Self {
-            lower: letter & !low,
-            upper: letter & low,
-            digit: high & middle,
-            newline: whitespace & middle,
+            lower: letter & f,
+            upper: letter & !f,
+            digit,
+            newline,
             blank,
-            space: blank & !low,
-            symbol,
-            apostrophe: symbol & low,
-            slash: symbol & middle,
-            unknown: top & high,
+            space,
+            symbol: ascii & !(letter | digit | newline | blank),
+            apostrophe: apostrophe_or_slash & !d,
+            slash: apostrophe_or_slash & d,
+            unknown: beyond_ascii,
         }
     }
 
@@ -150,40 +160,33 @@ fn numbers(digit: u64) -> u64 {
     starts
 }
 
-/// Returns the code of the class of a byte: four bits, as `Classes::of` reads them.
-#[inline(always)]
-fn code(byte: u8) -> u8 {
-    const LETTER: u8 = 0b0100;
-    let when = |is: bool, code: u8| if is { code } else { 0 };
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    when(letter, LETTER)
-        | when(letter & (byte & 0x20 == 0), 0b0001)
-        | when(byte.wrapping_sub(b'0') < 10, 0b0110)
-        | when(byte == b' ', 0b1000)
-        | when(byte.wrapping_sub(b'\t') < 5, 0b1001)
-        | when((byte == b'\n') | (byte == b'\r'), 0b0010)
-        | when(byte == b'\'', 0b0001)
-        | when(byte == b'/', 0b0010)
-        | when(byte >= 0x80, 0b1100)
-}
-
-/// Returns one bit of each code, in the order of the bytes.
-#[inline(always)]
-fn plane<const BIT: u32>(codes: &[u8; BLOCK]) -> u64 {
-    const EACH: u64 = u64::MAX / 0xff;
-    // The product gathers the lowest bits of the eight bytes in its highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = codes.as_chunks::<8>();
-    words.iter().rev().fold(0, |plane, word| {
-        let bits = u64::from_le_bytes(*word) >> BIT & EACH;
-        plane << 8 | bits.wrapping_mul(GATHER) >> 56
-    })
-}
-
 #[cfg(all(test, feature = "o200k", feature = "cl100k"))]
 mod tests {
-    use super::{Rules, starts};
+    use super::{BLOCK, Classes, Rules, starts};
+    use crate::tokenizer::counter::class::{self, LOWER, NEWLINE, NUMBER, SPACE, SYMBOL, UPPER};
     use crate::tokenizer::counter::split::{Cl100k, O200k, Split};
+
+    #[test]
+    fn each_byte_is_in_the_classes_of_its_character() {
+        for byte in 0..=u8::MAX {
+            let classes = Classes::of(&[byte; BLOCK]);
+            let character = if byte.is_ascii() { class::at(&[byte], 0).0 } else { 0 };
+            for (found, is_in) in [
+                (classes.lower, character & LOWER != 0),
+                (classes.upper, character & UPPER != 0),
+                (classes.digit, character & NUMBER != 0),
+                (classes.newline, character & NEWLINE != 0),
+                (classes.blank, character & SPACE != 0),
+                (classes.symbol, character & SYMBOL != 0),
+                (classes.space, byte == b' '),
+                (classes.apostrophe, byte == b'\''),
+                (classes.slash, byte == b'/'),
+                (classes.unknown, !byte.is_ascii()),
+            ] {
+                assert_eq!(found, if is_in { u64::MAX } else { 0 }, "{byte:#x}");
+            }
+        }
+    }
 
     /// Tries short texts of all classes of characters, so that all neighbours of a character occur.
     #[test]

@@ -22,6 +22,7 @@ mod cl100k;
 mod gpt2;
 #[cfg(feature = "o200k")]
 mod o200k;
+mod planes;
 mod shared;
 
 #[cfg(feature = "cl100k")]
