@@ -27,8 +27,8 @@ pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11,
 pub(crate) const P50K_BASE: Layout = R50K_BASE;
 pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
 
-/// Slots for the most common tokens of up to 8 bytes, as a power of two: 64 KB.
-pub(crate) const COMMON: u32 = 13;
+/// Slots for the most common tokens of up to 8 bytes, as a power of two: 128 KB.
+pub(crate) const COMMON: u32 = 14;
 
 /// The rank of a pair of bytes that is not a token.
 pub(crate) const EMPTY_RANK: u32 = u32::MAX;

@@ -7,7 +7,7 @@
 //! with open addressing. The keys of the first two are the bytes themselves, and an entry of the
 //! third says where the bytes are. A fourth table has the ranks of all pairs of bytes, by the pair.
 //!
-//! The most common tokens are in one more table of 64 KB, which is searched first. The processor
+//! The most common tokens are in one more table of 128 KB, which is searched first. The processor
 //! seldom has all of the larger tables in its caches, but it soon has most of this one. A token has
 //! one slot there, and the slot holds the most common of its tokens, so there is no probing.
 //!
