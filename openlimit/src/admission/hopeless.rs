@@ -8,9 +8,12 @@
 //! waiter. That takes time in proportion to the queue, so
 //!
 //! - it is done only after such a change, and only if a waiter with a deadline joined before it;
-//! - it goes no further than the first [`MOST_CHECKED`] waiters, and the last one with a deadline;
+//! - it looks at [`MOST_CHECKED`] waiters at most, and at none behind the last one with a deadline;
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.
+//!
+//! A waiter that is refused leaves at once. If others were to overtake it, they overtake the one
+//! behind it instead, so the order of the rest is another one. Then the walk begins again.
 //!
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
 //! no other call joined, no other change came, and each call ahead of it departed that is not refused
@@ -64,30 +67,36 @@ impl Admission {
     #[cold]
     #[inline(never)]
     fn check(&mut self, setbacks: u64, now: u64, wakers: &mut Vec<Waker>) {
-        let (refusals, checked) = self.hopeless(now);
+        let (mut checked, mut refused) = (0, 0);
+        loop {
+            let (refusals, is_done) = self.hopeless(&mut checked, now);
+            refused += refusals.len();
+            for (key, refusal) in refusals {
+                self.turn_passes(key, now);
+                self.refuse(key, refusal, wakers);
+            }
+            if is_done || checked >= MOST_CHECKED {
+                break;
+            }
+        }
         self.seldom.change().checks.made(setbacks, checked, now);
-        if refusals.is_empty() {
-            return;
-        }
-        for (key, refusal) in refusals {
-            self.turn_passes(key, now);
-            self.refuse(key, refusal, wakers);
-        }
         // The head may have been among them.
-        self.pump(now, wakers);
+        if refused > 0 {
+            self.pump(now, wakers);
+        }
     }
 
-    /// Finds the waiters that cannot make their deadlines. Returns how many it looked at, too.
-    fn hopeless(&self, now: u64) -> (Refusals, usize) {
+    /// Finds waiters that cannot make their deadlines, and adds to `checked` how many it looked at.
+    /// Returns false if the others have to be looked at again once these have left.
+    fn hopeless(&self, checked: &mut usize, now: u64) -> (Refusals, bool) {
         let mut refusals = Refusals::new();
         let reserve = self.queue.reserve();
         // What is ahead of a call. Where a part is kept for some, that is less for them than for
         // the others, for which they need not wait.
         let mut ahead = [(), ()].map(|()| (vec![Ahead::default(); self.queue.dimensions()], (0, 0)));
         let mut left = self.queue.deadlines();
-        let mut checked = 0;
-        let Some(mut walk) = self.queue.walk() else { return (refusals, checked) };
-        while left > 0 && checked < MOST_CHECKED {
+        let Some(mut walk) = self.queue.walk() else { return (refusals, true) };
+        while left > 0 && *checked < MOST_CHECKED {
             let (all, before) = &ahead[1];
             let passes = |head: &Waiter, above: &Waiter| self.will_pass(head, above, all, before.0, now);
             let Some((key, waiter)) = walk.next(passes) else { break };
@@ -99,6 +108,10 @@ impl Admission {
             let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
             if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
+                if walk.was_overtaken() {
+                    *checked += 1;
+                    return (refusals, false);
+                }
             } else {
                 walk.departs();
                 for (asked, before) in &mut ahead[usize::from(is_below)..] {
@@ -108,10 +121,10 @@ impl Admission {
                     }
                 }
             }
-            checked += 1;
+            *checked += 1;
             left -= usize::from(has_deadline);
         }
-        (refusals, checked)
+        (refusals, true)
     }
 
     /// Returns true if a call above goes before a head below, after others have taken `ahead` and

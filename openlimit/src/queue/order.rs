@@ -41,7 +41,7 @@ use crate::limits::Priority;
 
 /// How many calls of higher priorities may overtake a front: so one call in ten is a lower one, if
 /// enough of both wait.
-pub(super) const MOST_OVERTAKES: u8 = 9;
+pub(super) const MOST_OVERTAKES: u32 = 9;
 
 /// The front of each priority, the highest one first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +54,7 @@ pub(super) struct Front {
     /// The number of the call: calls are numbered as they arrive.
     pub(super) number: u64,
     /// How many calls of higher priorities have overtaken it since it became the front.
-    overtaken: u8,
+    overtaken: u32,
 }
 
 impl Front {
@@ -92,6 +92,12 @@ impl Order {
     /// Returns the call that arrived first of those of this priority and lower ones.
     pub(super) fn oldest_from(&self, line: usize) -> Option<Key> {
         self.0[line..].iter().flatten().min_by_key(|front| front.number).map(|front| front.key)
+    }
+
+    /// Returns how many calls have overtaken this one since it became the front of its priority. Zero
+    /// if it is not the front.
+    pub(super) fn overtakes(&self, line: usize, key: Key) -> u32 {
+        self.0[line].filter(|front| front.key == key).map_or(0, |front| front.overtaken)
     }
 
     /// Returns true if any call of a lower priority waits.

@@ -8,13 +8,21 @@ use super::waiter::{Key, Waiter};
 pub(crate) struct Walk<'a> {
     lines: &'a Lines,
     order: Order,
-    /// The place of the priority of the waiter that was returned last, and its number.
-    last: (usize, u64),
+    last: Last,
+}
+
+/// The waiter that was returned last.
+#[derive(Default)]
+struct Last {
+    /// The place of its priority.
+    line: usize,
+    number: u64,
+    was_overtaken: bool,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(lines: &'a Lines) -> Self {
-        Self { lines, order: lines.order, last: (0, 0) }
+        Self { lines, order: lines.order, last: Last::default() }
     }
 
     /// Returns the next waiter. It leaves without having overtaken others, unless it
@@ -35,14 +43,21 @@ impl<'a> Walk<'a> {
             next = above;
         }
         let (line, front) = next;
+        let before = self.lines.order.overtakes(line, front.key);
+        let was_overtaken = self.order.overtakes(line, front.key) > before;
+        self.last = Last { line, number: front.number, was_overtaken };
         self.lines.take_front(&mut self.order, line, front);
-        self.last = (line, front.number);
         self.lines.waiter(front.key).map(|waiter| (front.key, waiter))
     }
 
     /// Notes that the waiter that was returned last departs, and so has overtaken others.
     pub(crate) fn departs(&mut self) {
-        let (line, number) = self.last;
-        self.order.gone(line, number);
+        self.order.gone(self.last.line, self.last.number);
+    }
+
+    /// Returns true if others have overtaken the waiter that was returned last. If it leaves now, they
+    /// overtake the one behind it instead, which changes the order from here on.
+    pub(crate) fn was_overtaken(&self) -> bool {
+        self.last.was_overtaken
     }
 }

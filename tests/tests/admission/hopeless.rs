@@ -142,6 +142,23 @@ fn a_call_that_is_refused_counts_as_one_that_overtakes_no_other() {
 }
 
 #[test]
+fn a_low_call_that_is_refused_leaves_its_turn_to_the_one_behind_it() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let call = |priority| limiter.acquire(Cost::new()).priority(priority);
+    let mut low = [1_050, 2_200].map(|timeout| Call::start(call(Priority::Low).timeout(millis(timeout))));
+    let high: Vec<Call> = (0..20).map(|_| Call::start(call(Priority::High))).collect();
+    // The low calls are the tenth and the twentieth. If the first of them leaves now, nine high calls
+    // go before the second one, too, and not eighteen.
+    drop(limiter.charge(Cost::new().requests(4)).expect("nothing is refused"));
+    assert_eq!(waiting(&mut low), [false, true]);
+    clock.advance(millis(1_400));
+    let [_, second] = low;
+    assert_eq!(second.admitted().waited(), millis(1_400));
+    drop(high);
+}
+
+#[test]
 fn high_calls_that_pass_a_head_that_waits_for_its_share_go_before_it() {
     let clock = ManualClock::new();
     let reserve = (Priority::High, Percent(50));
