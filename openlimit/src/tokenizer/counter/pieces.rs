@@ -7,7 +7,7 @@
 //! pieces ahead. The pieces that a step does not count are left to the next:
 //!
 //! 1. Split the text. A piece of up to 8 bytes becomes its key, which is all that is needed of it.
-//! 2. Read the slot of each key among the common tokens. Two thirds of all pieces are there.
+//! 2. Read the slot of each key among the common tokens. Most pieces are there.
 //! 3. Read the first slot of each other key among all tokens, and search further for the rest.
 //! 4. Read the slots of the pieces that are not tokens in the thread's cache. Then count them.
 //!

@@ -11,8 +11,8 @@
 //! function remembers where the last character of the run begins, and ends the piece there. So
 //! three spaces before a word are two pieces: two spaces, and a space with the word.
 //!
-//! Most of a text needs none of the expressions' details. `block` splits it faster, and leaves the
-//! rest to these functions.
+//! Most of a text needs none of the expressions' details. `block` splits it faster, by the `planes`
+//! of its bits, and leaves the rest to these functions.
 
 #[cfg_attr(not(any(feature = "o200k", feature = "cl100k")), allow(dead_code))]
 mod block;

@@ -1,10 +1,12 @@
-//! The bits of 64 bytes, sorted by their place: a plane is a word with one bit of each byte.
+//! The bit planes of 64 bytes: a plane is a word with one bit of each byte.
 //!
-//! With planes, a question such as "is it a digit" is a few operations on words, and they answer it
-//! for all bytes at once. To sort the bits is to transpose a cube of 8 words by 8 bytes by 8 bits:
-//! first the bytes and the bits of each word change places, then the words and the bytes. Such a
-//! transposition takes three rounds. Each swaps the halves, the quarters or the eighths that are on
-//! the wrong side of the diagonal (Henry S. Warren, *Hacker's Delight*, section 7-3).
+//! With planes, a few operations on words find out for all 64 bytes at once which of them are, say,
+//! digits.
+//!
+//! The bytes are 8 words of 8 bytes of 8 bits. First the bytes and the bits of each word change
+//! places, and then the words and the bytes. Each of the two is the transposition of an 8 by 8
+//! matrix, in three rounds (Henry S. Warren, *Hacker's Delight*, section 7-3). A round swaps the
+//! squares on either side of a diagonal, which are 1, 2 or 4 wide.
 
 /// Returns the planes. The plane `p` has bit `p` of each byte, in the order of the bytes.
 #[inline(always)]
@@ -32,8 +34,8 @@ fn transposed(mut word: u64) -> u64 {
     word
 }
 
-/// Swaps bytes of each two words that are so far apart: those of the first that are not in the mask
-/// with those of the second that are.
+/// Swaps bytes of each two words that are so far apart: those of the first that the mask leaves out
+/// with those of the second that are in it.
 #[inline(always)]
 fn between<const APART: usize>(words: &mut [u64; 8], mask: u64) {
     for first in (0..8).filter(|at| at & APART == 0) {
