@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::parent_id;
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ impl Forks {
 
 /// Forks, in a worker that [`Forks`] started, and returns whether this is the child. All other
 /// threads are asleep at that moment, so none of them holds a lock. The child must end with
-/// [`std::process::exit`]: the test continues in its parent.
+/// [`leave`]: the test continues in its parent.
 ///
 /// # Panics
 /// If the other threads do not fall asleep.
@@ -47,6 +48,15 @@ pub fn fork() -> bool {
         at_rest = if others_sleep() { at_rest + 1 } else { 0 };
     }
     parent_id() == 0
+}
+
+/// Ends a child of [`fork`], or of any call of [`parent_id`] in a worker that [`Forks`] started.
+///
+/// It takes no lock. [`process::exit`] takes some of the standard library's, which a thread of the
+/// parent may have held at the fork.
+pub fn leave() -> ! {
+    let _ = parent_id();
+    process::abort()
 }
 
 /// Returns whether this is the only thread that is awake.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use openlimit::{AcquireError, Cost, Rate, RateLimiter, Stack};
-use openlimit_tests::redis::fork::fork;
+use openlimit_tests::redis::fork::{fork, leave};
 use openlimit_tests::redis::{Forks, worker};
 use openlimit_tests::{Call, millis, secs};
 
@@ -29,7 +29,7 @@ fn worker() {
     let said = waits().map_or_else(|error| error.to_string(), |()| "all have waited".to_owned());
     worker::say(format_args!("{}: {said}", if is_child { "child" } else { "parent" }));
     if is_child {
-        process::exit(0);
+        leave();
     }
 }
 
@@ -59,7 +59,7 @@ fn busy_worker() {
             };
             drop(limiter.status());
             worker::say(outcome);
-            process::exit(0);
+            leave();
         }
         // On a busy machine, the other thread may not run for long, and then all forks would find it
         // at the same place.
@@ -96,7 +96,7 @@ fn crowded_worker() {
     });
     let cancelled = limiter.status().unwrap().limits[0].returned.unused;
     worker::say(failed.map_or_else(|| format!("{cancelled} cancelled"), |error| error.to_string()));
-    process::exit(0);
+    leave();
 }
 
 /// The same for a limiter of each key, whose declaration was checked before the fork.
@@ -117,7 +117,7 @@ fn crowded_keys_worker() {
         threads.into_iter().find_map(|thread| thread.join().unwrap().err())
     });
     worker::say(failed.map_or_else(|| "all were admitted".to_owned(), |error| error.to_string()));
-    process::exit(0);
+    leave();
 }
 
 /// The number of calls of each thread.
@@ -149,7 +149,7 @@ fn timed_worker() {
         if parent_id() == 0 {
             drop((call, limiter));
             worker::say("done");
-            process::exit(0);
+            leave();
         }
     }
     thread::sleep(secs(1));
@@ -181,7 +181,7 @@ fn unused_worker() {
             if parent_id() == 0 {
                 drop(limiter);
                 worker::say("done");
-                process::exit(0);
+                leave();
             }
         }
         drops.into_iter().for_each(|thread| thread.join().unwrap());
@@ -219,7 +219,7 @@ fn stacked_worker() {
             // The calls that wait are refused.
             limiters.iter().for_each(|limiter| drop(limiter.close()));
             worker::say("done");
-            process::exit(0);
+            leave();
         }
         thread::sleep(millis(2));
     }
@@ -248,7 +248,7 @@ fn blocked_worker() {
             // The calls that wait are admitted, or the lock was held.
             drop(limiter.reset());
             worker::say("done");
-            process::exit(0);
+            leave();
         }
     }
     thread::sleep(secs(2));

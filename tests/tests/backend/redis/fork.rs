@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use openlimit::{AcquireError, Cost, OnOutage, Percent, Permit, Rate, RateLimiter, Redis};
-use openlimit_tests::redis::fork::fork;
+use openlimit_tests::redis::fork::{fork, leave};
 use openlimit_tests::redis::{Forks, RedisServer, worker};
 use openlimit_tests::{Call, millis, secs};
 
@@ -34,7 +34,7 @@ fn worker() {
     tell(is_child, "a call that does not", || one.try_acquire(Cost::new()));
     tell(is_child, "a call of a new limiter", || other.acquire(Cost::new()).blocking());
     if is_child {
-        process::exit(0);
+        leave();
     }
 }
 
@@ -51,7 +51,7 @@ fn lone_worker() {
     tell(is_child, "a call that waits", || limiter.acquire(Cost::new()).blocking());
     tell(is_child, "a call that does not", || limiter.try_acquire(Cost::new()));
     if is_child {
-        process::exit(0);
+        leave();
     }
 }
 
@@ -82,7 +82,7 @@ fn busy_worker() {
             permits.into_iter().for_each(Permit::cancel);
             drop((call, own));
             worker::say("done");
-            process::exit(0);
+            leave();
         }
     }
     thread::sleep(secs(2));
