@@ -32,6 +32,10 @@
 -- is one call, or as many as fit into a look-ahead or a quarter of the burst. Then the client has
 -- to join the line again. So clients take turns, whatever they ask for and however often they ask.
 
+-- Clients ask now and then only, so the first one may not know yet that its turn has come. If the
+-- buckets have room for the first calls of all clients before another one, and for its own, the
+-- latter delays none of them, and is granted.
+
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it
 -- asked last. Those behind it wait for longer: until those in between have had their turns, too. A
@@ -106,6 +110,16 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   local turn_with, waits_for_share = turn, false
   turn_with = max(turn_with, turn + weight$ / max(1, look_ahead, fit$ / 4)) --*
   local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 3 or turn_with <= 1)
+  if not is_next and granted == 0 then
+    local before = 0
+    for entry = 1, #line, 3 do
+      if line[entry] == client() then break end
+      before = before + line[entry + 2]
+    end
+    is_next = true
+    is_next = is_next and level$ + before + weight$ <= fit$ --leaks
+    is_next = false --resets
+  end
   local least = is_next and 0 or (first_due - now) * 1000 - pause
   waits_for_share = waits_for_share or by == $ --shares
   local is_others = is_below and claim_ends > now and claim_of ~= client()

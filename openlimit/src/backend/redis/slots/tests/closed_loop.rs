@@ -182,6 +182,16 @@ fn a_long_line_costs_few_batches_more_than_a_short_one() {
     }
 }
 
+#[test]
+fn clients_with_one_caller_each_do_not_wait_for_their_turns_while_there_is_room() {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    let (holds, way) = (Duration::from_millis(5), MILLISECOND / 10);
+    let of = Loop { varies: true, holds, way, ..even(100_000, 1, 16, 1_000, 50) };
+    let [exact, share] = [0, 16].map(|clients| Run::new(of, clients, &mut connection).run().share);
+    assert!(share >= exact - 0.02, "sixteen clients used {share} of the limit, exact refunds {exact}");
+}
+
 /// Every other client makes small calls.
 #[test]
 fn large_calls_and_small_calls_of_other_clients_keep_neither_back() {

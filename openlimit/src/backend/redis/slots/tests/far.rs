@@ -179,6 +179,34 @@ fn a_small_call_of_another_client_waits_behind_the_line() {
 }
 
 #[test]
+fn a_call_of_another_client_goes_if_there_is_room_for_those_in_line_too() {
+    for (tokens, granted) in [(2_000, 1), (2_001, 0)] {
+        let mut world = World::start(SLOW);
+        let mut clients = [world.client(), world.client(), world.client()];
+        // The tokens of ten seconds.
+        world.call(&mut clients[0], [0, 500_000]);
+        for (client, place) in clients[1..].iter_mut().zip(1..) {
+            client.join([1, 3_500]);
+            assert_eq!(world.exchange(client).place, place);
+        }
+        world.give_all_back(&mut clients[0]);
+        world.exchange(&mut clients[0]);
+        // Now there is room for 9 000.
+        let mut other = world.client();
+        for _ in 0..2 {
+            other.join([1, tokens]);
+        }
+        let reply = world.exchange(&mut other);
+        assert_eq!((reply.granted(), reply.place), (granted, 3), "{reply:?}");
+        for client in &mut clients[1..] {
+            client.slots.ask_at = 0;
+            let reply = world.exchange(client);
+            assert_eq!((reply.granted(), reply.calls[0].wait), (1, 0), "{reply:?}");
+        }
+    }
+}
+
+#[test]
 fn clients_in_line_take_turns_of_a_quarter_of_the_burst() {
     let mut world = World::start(SLOW);
     let mut holder = world.short_look_ahead_client();
@@ -456,7 +484,8 @@ fn a_call_behind_the_line_is_not_refused_for_what_was_given_back_since() {
     one.all_leave();
     world.exchange(&mut one);
     let mut first = world.client();
-    first.join([1, 1]);
+    // There will be no room for another call beside it.
+    first.join([1, 9_000]);
     assert_eq!(world.exchange(&mut first).place, 1);
     world.give_all_back(&mut one);
     world.exchange(&mut one);
