@@ -22,7 +22,8 @@ impl Permit {
     ///
     /// As a bucket refills, reservations flow back with time anyway. The part of the difference
     /// that has flowed back already is not given back again, since later calls could then exceed
-    /// the limit. So settle soon after the reply.
+    /// the limit. So settle soon after the reply. Less is given back, too, if the provider has
+    /// raised the limit since the call was charged.
     ///
     /// ```
     /// use openlimit::{Rate, RateLimiter, Usage};
