@@ -13,8 +13,8 @@
 //!   time.
 //!
 //! A waiter that is refused leaves at once. If others were to overtake it, they overtake the one
-//! behind it instead. If it was owed its turn, others went in the order of their arrival until then.
-//! So the order of the rest is another one without it, and the walk begins again.
+//! behind it instead. If it was owed its turn, others went in the order of their arrival until
+//! then. So the order of the rest is another one without it, and the walk begins again.
 //!
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even
 //! if no other call joined, no other change came, and each call ahead of it departed that is not

@@ -55,9 +55,9 @@ impl<'a> Walk<'a> {
         self.order.gone(self.last.line, self.last.number);
     }
 
-    /// Returns true if the order may be another one without the waiter that was returned last. If it
-    /// leaves now, those that have overtaken it overtake the one behind it instead. And while it was
-    /// owed its turn, those before it went in the order of their arrival.
+    /// Returns true if the order may be another one without the waiter that was returned last. If
+    /// it leaves now, those that have overtaken it overtake the one behind it instead. And while it
+    /// was owed its turn, those before it went in the order of their arrival.
     pub(crate) fn has_shaped_order(&self) -> bool {
         self.last.has_shaped_order
     }
