@@ -74,13 +74,14 @@ use crate::limits::Percent;
 /// for the reply to that, which is a round trip at most.
 ///
 /// Announcements are messages on the channel `openlimit:holds`, and need no connection of their
-/// own. A process may not hear of one, because the server forbids that, a proxy does not know RESP3,
-/// or the connection was cut just then. Then it learns of the hold with its next reply: within three
-/// round trips and an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and
-/// at least 10 ms. For that, a process asks the server before a call departs, if the last reply is
-/// older than that eighth. It asks when the call departs if that is from a [lease](Self::lease).
-/// The call does not wait for the reply. So without announcements, calls depart for another round
-/// trip from a lease that was not used for that time, and for as long as a reply is late.
+/// own. A process may not hear of one, because the server forbids that, a proxy does not know
+/// RESP3, or the connection was cut just then. Then it learns of the hold with its next reply:
+/// within three round trips and an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms
+/// by default and at least 10 ms. For that, a process asks the server before a call departs, if the
+/// last reply is older than that eighth. It asks when the call departs if that is from a
+/// [lease](Self::lease). The call does not wait for the reply. So without announcements, calls
+/// depart for another round trip from a lease that was not used for that time, and for as long as a
+/// reply is late.
 ///
 /// To ask takes at most one more batch for each call, and at most 80 a second for each limiter of a
 /// process, or 100 with a short look-ahead. While no call departs, there are none.
