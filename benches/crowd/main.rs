@@ -1,5 +1,5 @@
-//! Measures a million tasks that wait for one limiter, on one thread: the bytes that each takes, and
-//! how long they take to drain at 200 000 a second.
+//! Measures a million tasks that wait for one limiter, on one thread: the bytes that each takes,
+//! and how long they take to drain at 200 000 a second.
 //!
 //! `cargo bench -p openlimit-benches --bench crowd` takes ten seconds and ends with a table. With
 //! `-- bytes` or `drain`, it runs that part alone. BENCHMARKS.md has the table, and explains it.

@@ -2,8 +2,8 @@
 //! clock, take one lock, check and fill two buckets of integers that remember the level before the
 //! newest charge, and return a permit of 24 bytes.
 //!
-//! It has no queue, no holds, no refunds and no errors, and its clock may jump. So it shows what of a
-//! call's time any such limiter has to take on a processor.
+//! It has no queue, no holds, no refunds and no errors, and its clock may jump. So it shows what of
+//! a call's time any such limiter has to take on a processor.
 
 use std::hint::black_box;
 

@@ -79,8 +79,8 @@ impl Calls {
         self.calls.get(place_of(&self.calls, charge)?)
     }
 
-    /// Returns how long ago the call of a charge was admitted, in nanoseconds: ten minutes if it was
-    /// forgotten, and zero if it was never known.
+    /// Returns how long ago the call of a charge was admitted, in nanoseconds: ten minutes if it
+    /// was forgotten, and zero if it was never known.
     pub(super) fn age(&self, charge: u64, now: u64) -> u64 {
         match self.of(charge) {
             Some(call) => now.saturating_sub(call.at),

@@ -44,8 +44,8 @@ impl Admission {
         self.queue.len() >= self.policy.cap.most
     }
 
-    /// Decides about a call that has joined: it waits, unless it is the one too many, which is out of
-    /// the queue then. Refuses the one that is.
+    /// Decides about a call that has joined: it waits, unless it is the one too many, which is out
+    /// of the queue then. Refuses the one that is.
     pub(super) fn or_shed(&mut self, key: Key, now: u64, wakers: &mut Vec<Waker>) -> Decided<Refusal> {
         match self.shed(key, now, wakers) {
             Some(refusal) => {

@@ -13,14 +13,15 @@
 //!   time.
 //!
 //! A waiter that is refused leaves at once. If others were to overtake it, they overtake the one
-//! behind it instead, so the order of the rest is another one. Then the walk begins again.
+//! behind it instead. If it was owed its turn, others went in the order of their arrival until
+//! then. So the order of the rest is another one without it, and the walk begins again.
 //!
-//! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
-//! no other call joined, no other change came, and each call ahead of it departed that is not refused
-//! as well. Such a call can still time out. The time that is known for it is a lower bound if it
-//! waits for several limits, for a call in flight to end, or behind large calls of different sizes.
-//! Without it, the waiter might have made its deadline, as it might after a refund. A call that
-//! arrives is judged in the same way.
+//! What is found holds as things stand: a waiter is refused if it would be admitted too late even
+//! if no other call joined, no other change came, and each call ahead of it departed that is not
+//! refused as well. Such a call can still time out. The time that is known for it is a lower bound
+//! if it waits for several limits, for a call in flight to end, or behind large calls of different
+//! sizes. Without it, the waiter might have made its deadline, as it might after a refund. A call
+//! that arrives is judged in the same way.
 
 use std::task::Waker;
 
@@ -108,7 +109,7 @@ impl Admission {
             let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
             if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
-                if walk.was_overtaken() {
+                if walk.has_shaped_order() {
                     *checked += 1;
                     return (refusals, false);
                 }

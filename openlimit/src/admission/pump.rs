@@ -141,9 +141,9 @@ impl Admission {
 
     /// Returns what the head waited for last, which is due at `due`.
     ///
-    /// If it is due since a change at `now`, such as a refund, or since the call before it departed,
-    /// all its limits have room from that moment on. Then it waited for what was noted until then:
-    /// what it was known to wait for, or what the call before it waited for.
+    /// If it is due since a change at `now`, such as a refund, or since the call before it
+    /// departed, all its limits have room from that moment on. Then it waited for what was noted
+    /// until then: what it was known to wait for, or what the call before it waited for.
     fn waited_for(&self, due: Due, now: u64) -> usize {
         let Seldom { waits_for, since, .. } = self.seldom.get();
         let decides = *since < due.at && due.at != now;

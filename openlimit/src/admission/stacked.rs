@@ -17,8 +17,8 @@ use crate::queue::{Grant, Key, Outcome, Refusal, Turn, Waiter};
 const PATIENCE: u64 = 100_000_000;
 
 /// Over a store, it is this part of the time that the call has waited, if that is longer: one in so
-/// many. What a store grants expires, and the next grant may be due later than [`PATIENCE`]. Without
-/// this, a call could lose its turns in one queue after the other, for ever.
+/// many. What a store grants expires, and the next grant may be due later than [`PATIENCE`].
+/// Without this, a call could lose its turns in one queue after the other, for ever.
 const PATIENCE_PART: u64 = 4;
 
 /// The longest such time, in nanoseconds: 1 s.
@@ -76,8 +76,8 @@ impl Admission {
         self.would_wait(call, now)
     }
 
-    /// Adds a call to the queue. It reports when it is its turn, which may be at once. `trip` is the
-    /// longest round trip to the stores of its other limiters.
+    /// Adds a call to the queue. It reports when it is its turn, which may be at once. `trip` is
+    /// the longest round trip to the stores of its other limiters.
     pub(crate) fn join_stacked(
         &mut self,
         call: Waiter,
@@ -127,8 +127,8 @@ impl Admission {
         }
     }
 
-    /// If it is not the turn of this call any more, lets it report again: when it is due, if that is
-    /// known, or else once the store has granted it anew. Returns true if it is not its turn.
+    /// If it is not the turn of this call any more, lets it report again: when it is due, if that
+    /// is known, or else once the store has granted it anew. Returns true if it is not its turn.
     pub(crate) fn retract(&mut self, key: Key, trip: u64, now: u64) -> bool {
         let is_over = self.turn(key, now).is_none();
         if is_over {
@@ -163,8 +163,8 @@ impl Admission {
 
     /// Returns true if it may soon be the turn again of a call that was the head before.
     ///
-    /// Not if it has lost its patience, however soon that is: others may go before it since then. If
-    /// one of them waited for the turn of this call elsewhere, both would wait for ever.
+    /// Not if it has lost its patience, however soon that is: others may go before it since then.
+    /// If one of them waited for the turn of this call elsewhere, both would wait for ever.
     pub(crate) fn is_turn_near(&mut self, key: Key, now: u64) -> bool {
         let due = self.due_of(key, now).unwrap_or(u64::MAX);
         let Some(waiter) = self.queue.waiter(key) else { return true };

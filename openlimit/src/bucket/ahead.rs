@@ -1,7 +1,7 @@
 //! `Ahead`: what calls take from a limit before another one goes.
 //!
-//! Their number counts, too: before each call that does not fit into the burst, the bucket has to be
-//! empty for a pause. See `due`.
+//! Their number counts, too: before each call that does not fit into the burst, the bucket has to
+//! be empty for a pause. See `due`.
 
 use std::iter::Sum;
 

@@ -8,9 +8,9 @@
 //! only the burst changes, the amount in the bucket stays.
 //!
 //! Let all amounts be times of the rate at which they were admitted. What calls add during a window
-//! is the level at its end, less that at its beginning, and what leaked. The change lowers no level.
-//! After each call the level is at most the burst of that moment, or the call. So the promise of
-//! the crate holds across the change, by the longer of the two bursts.
+//! is the level at its end, less that at its beginning, and what leaked. The change lowers no
+//! level. After each call the level is at most the burst of that moment, or the call. So the
+//! promise of the crate holds across the change, by the longer of the two bursts.
 //!
 //! # Calls that are late across the change
 //!

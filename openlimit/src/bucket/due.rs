@@ -19,9 +19,9 @@
 //! Calls as large as the burst are spaced by the jitter more than the rate asks. A limit of 60 per
 //! minute with a burst of 1 s admits one call every 1050 ms.
 //!
-//! Of the calls ahead of another one, only the sum and the number are known. So their pauses count as
-//! if each call took one unit. The wait is exact if all take one, as requests do, and a lower bound
-//! otherwise.
+//! Of the calls ahead of another one, only the sum and the number are known. So their pauses count
+//! as if each call took one unit. The wait is exact if all take one, as requests do, and a lower
+//! bound otherwise.
 //!
 //! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
 //! and what has leaked since tells for how long the bucket is empty. So nothing else moves that

@@ -47,15 +47,15 @@
 //!
 //! # Exact, for any number of calls in flight
 //!
-//! While a bucket only fills, each charge adds an entry. A refund must not visit all of them, so the
-//! older entries are kept as differences, in [`Rises`]: each is how far its level is above the one
-//! below it. Lowering all entries after a charge then changes a single difference, and the level of
-//! an entry is a sum of differences. Both take logarithmic time.
+//! While a bucket only fills, each charge adds an entry. A refund must not visit all of them, so
+//! the older entries are kept as differences, in [`Rises`]: each is how far its level is above the
+//! one below it. Lowering all entries after a charge then changes a single difference, and the
+//! level of an entry is a sum of differences. Both take logarithmic time.
 //!
 //! An entry goes when the level falls to it or below, or when refunds have lowered it to the one
 //! below it. So memory grows with the calls that can still be refunded, and shrinks with them. The
-//! newest entry is a field of its own. A bucket that keeps running empty replaces it again and again
-//! and touches nothing else, and a bucket that has not filled in steps has no other storage.
+//! newest entry is a field of its own. A bucket that keeps running empty replaces it again and
+//! again and touches nothing else, and a bucket that has not filled in steps has no other storage.
 
 use super::rises::Rises;
 use super::word::Word;

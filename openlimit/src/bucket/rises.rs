@@ -2,16 +2,16 @@
 //!
 //! Each level is the sum of the rises up to it. The sums are kept in a
 //! [Fenwick tree](https://en.wikipedia.org/wiki/Fenwick_tree), whose node at place `p` (from 1) is
-//! the sum of as many rises as the lowest set bit of `p`, the last of them at `p`. So a level is the
-//! sum of logarithmically many nodes, and a rise that changes changes as many. Levels are added and
-//! removed at the end in constant time on average.
+//! the sum of as many rises as the lowest set bit of `p`, the last of them at `p`. So a level is
+//! the sum of logarithmically many nodes, and a rise that changes changes as many. Levels are added
+//! and removed at the end in constant time on average.
 //!
 //! To lower all levels from a place on by `w`, take `w` off the rise there. If the rise is smaller,
-//! the levels before the place would now be higher than the one at it. They are minima no more: what
-//! they say is what the level at the place says. So the rest of `w` comes off the rises before it,
-//! the nearest first, which cuts those levels off at the new one. Say the levels are 10, 30 and 60,
-//! which are the rises 10, 20 and 30. Lowering the last by 40 takes 30 off its own rise and 10 off
-//! the one before it: 10, 10 and 0, or the levels 10, 20 and 20.
+//! the levels before the place would now be higher than the one at it. They are minima no more:
+//! what they say is what the level at the place says. So the rest of `w` comes off the rises before
+//! it, the nearest first, which cuts those levels off at the new one. Say the levels are 10, 30 and
+//! 60, which are the rises 10, 20 and 30. Lowering the last by 40 takes 30 off its own rise and 10
+//! off the one before it: 10, 10 and 0, or the levels 10, 20 and 20.
 //!
 //! A rise that became zero adds nothing, since the level before it equals its own. They are removed
 //! together once they are half of all.

@@ -1,4 +1,5 @@
-//! `Count`: what was taken of a limit that resets, in the window of now and in the last few before it.
+//! `Count`: what was taken of a limit that resets, in the window of now and in the last few before
+//! it.
 //!
 //! The earlier ones count again if the clock is set back into them (see `resetting`).
 

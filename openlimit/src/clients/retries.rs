@@ -5,8 +5,8 @@
 //! call in a thread-local for the time of each poll, and the classifier asks the limiter for one
 //! more attempt, now or not at all.
 //!
-//! An attempt that the classifier allows is not sent if reqwest's budget is used up. Right before it
-//! sends one, reqwest asks for the scope of its retries. Until then the permit of the attempt is
+//! An attempt that the classifier allows is not sent if reqwest's budget is used up. Right before
+//! it sends one, reqwest asks for the scope of its retries. Until then the permit of the attempt is
 //! kept apart, and if the request ends without that, it is cancelled.
 
 use std::cell::Cell;
@@ -49,9 +49,9 @@ use crate::{Acquire, Permit};
 ///   refused, or the status is 408 or 5xx. Not after a refusal (429, 503 and 529): its headers say
 ///   how long to wait, and only the layers above see them. The server may have processed the
 ///   request before it failed, as for any retry.
-/// - if the limiter admits it at that moment, at the same cost, priority and site. It does not wait.
-///   Of limits that are shared through Redis, it takes only what this process has reserved: a lease
-///   that lasts longer than the failed attempt.
+/// - if the limiter admits it at that moment, at the same cost, priority and site. It does not
+///   wait. Of limits that are shared through Redis, it takes only what this process has reserved: a
+///   lease that lasts longer than the failed attempt.
 ///
 /// Otherwise the response goes up unchanged. A failed attempt keeps its charge, unless it found no
 /// connection. The last one settles the call.
@@ -61,8 +61,8 @@ use crate::{Acquire, Permit};
 /// room for 4 975. A [concurrency](crate::Builder::concurrency) needs none: the failed attempt has
 /// ended. But if a call waits for that, it goes first.
 ///
-/// As in every policy of reqwest, a request is sent at most twice more, within a budget of 20 %. The
-/// methods of the builder change both, but with another classifier nobody counts. To send again
+/// As in every policy of reqwest, a request is sent at most twice more, within a budget of 20 %.
+/// The methods of the builder change both, but with another classifier nobody counts. To send again
 /// after a refusal, or later, use the crate `reqwest-retry`, alone or with this.
 ///
 /// A request is not sent again if it has passed no [`LimitLayer`](super::LimitLayer), as those of

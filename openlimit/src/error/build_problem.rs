@@ -13,8 +13,8 @@ use super::duration::short;
 use crate::limits::{Concurrency, Limit, MOST_AMOUNT, MOST_LIMITS, NO_WINDOWS, Rate, UNKNOWN_ZONE};
 
 /// The most limits of a shared limiter, together with the shares of lower priorities. A Lua
-/// function may have 200 local variables and 250 values at once, and the script reads eight for each
-/// limit at once.
+/// function may have 200 local variables and 250 values at once, and the script reads eight for
+/// each limit at once.
 #[cfg(feature = "redis")]
 pub(crate) const MOST_SHARED: usize = 16;
 

@@ -4,9 +4,9 @@
 //! may really use more than its limit allows in a period, such as a long output under a limit per
 //! second. So a reply is believed up to what flows back within the longest hold, or within ten
 //! minutes if that is longer, or up to the largest call that the limit admits if that is more. A
-//! program that allows only short holds still gets replies that are long. The tokens of the input and
-//! of the output are parts of all tokens, so a limit on those bounds the parts, too. The limiter
-//! learns from the parts.
+//! program that allows only short holds still gets replies that are long. The tokens of the input
+//! and of the output are parts of all tokens, so a limit on those bounds the parts, too. The
+//! limiter learns from the parts.
 
 use std::borrow::Cow;
 use std::slice;

@@ -13,8 +13,8 @@ impl<K> Limiter<K> {
     /// Use it for a call that is not up to the limiter: one that another program made with the same
     /// key, or one that must not wait. `price` is what [`acquire`](Self::acquire) takes. What is
     /// taken beyond the burst becomes debt, and calls that wait are held back until it has flowed
-    /// back. The cost may be larger than a limit ever allows to one call, but a debt may be cut to 15
-    /// times as much as that. The cost is charged on [hold](Self::hold), and by a
+    /// back. The cost may be larger than a limit ever allows to one call, but a debt may be cut to
+    /// 15 times as much as that. The cost is charged on [hold](Self::hold), and by a
     /// [closed](Self::close) limiter, too. It is not among the calls in flight that a
     /// [`concurrency`](crate::Builder::concurrency) counts.
     ///

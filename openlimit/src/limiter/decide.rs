@@ -86,7 +86,8 @@ impl Core {
         }
     }
 
-    /// Decides about a call that may not wait and found no room, under the lock that found this out.
+    /// Decides about a call that may not wait and found no room, under the lock that found this
+    /// out.
     ///
     /// It is a function of its own, so that its code takes no registers from the calls that find
     /// room.

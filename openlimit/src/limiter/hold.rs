@@ -30,9 +30,9 @@ impl<K> Limiter<K> {
     ///
     /// Use it when the provider refuses a call and says when to come back. `reason` is for errors,
     /// for [`status`](Self::status) and for events. The buckets do not refill during the hold, so
-    /// it ends without a burst. Before a call larger than the burst, a bucket has to stand empty for
-    /// a while: that time begins anew at the end of the hold. Of two holds, the one that ends later
-    /// counts, so a hold of zero does nothing. A hold is at most
+    /// it ends without a burst. Before a call larger than the burst, a bucket has to stand empty
+    /// for a while: that time begins anew at the end of the hold. Of two holds, the one that ends
+    /// later counts, so a hold of zero does nothing. A hold is at most
     /// [`max_hold`](crate::Builder::max_hold) long.
     ///
     /// A call that may not wait for so long is refused with [`AcquireError::Held`]. Calls that were

@@ -60,8 +60,8 @@ impl Permit {
     /// - Then one call is admitted, to find out if the quota is back, and the others are refused
     ///   until its response is known. If it is refused for the same reason, that begins anew. If
     ///   its permit is passed to `refused` for another reason, settled, observed or dropped, the
-    ///   quota is back. If it is [cancelled](Self::cancel), or its request failed without a response
-    ///   (an error whose status is not known), the next call finds out.
+    ///   quota is back. If it is [cancelled](Self::cancel), or its request failed without a
+    ///   response (an error whose status is not known), the next call finds out.
     /// - If that response is not known after a minute or `max_hold`, another call finds out.
     /// - All calls are refused, also those that take nothing from the limit that the refusal names.
     ///   So give calls with a quota of their own, such as images per day, a limiter of their own.

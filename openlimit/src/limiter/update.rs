@@ -22,13 +22,13 @@ use crate::queue::Overflow;
 impl<K> Limiter<K> {
     /// Changes rates, and other options that an [`Update`] has, while the limiter runs.
     ///
-    /// What is used of a limit stays in proportion to its rate: if 30 % of a day's amount was taken,
-    /// 30 % of the new amount is. With another burst alone, the amount that was taken stays. Calls
-    /// that wait move at once: they are admitted or held back by the new limits. A call that is
-    /// larger than a new limit allows is refused with [`TooLarge`](crate::AcquireError::TooLarge).
-    /// Permits that are out can be settled as always. But one from before the last 32 updates may
-    /// give back less than it did not use, and over Redis one from before the last 8 may give back
-    /// nothing.
+    /// What is used of a limit stays in proportion to its rate: if 30 % of a day's amount was
+    /// taken, 30 % of the new amount is. With another burst alone, the amount that was taken stays.
+    /// Calls that wait move at once: they are admitted or held back by the new limits. A call that
+    /// is larger than a new limit allows is refused with
+    /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
+    /// But one from before the last 32 updates may give back less than it did not use, and over
+    /// Redis one from before the last 8 may give back nothing.
     ///
     /// A rate replaces the limit with the same dimension and period, which
     /// [resets](Rate::resets_at) at the same time if it does. What was taken of such a limit stays

@@ -25,8 +25,8 @@ pub enum Concurrency {
     ///   settle drops it after the reply. So if there is no reply, pass the error to
     ///   [`Permit::refused`](crate::Permit::refused). A success counts only while as many calls are
     ///   in flight as may be, since a limit that nobody uses has proved nothing. And it counts only
-    ///   for a call that departed after the last cut, since earlier ones prove nothing about the new
-    ///   number.
+    ///   for a call that departed after the last cut, since earlier ones prove nothing about the
+    ///   new number.
     /// - A *refusal* is passed to [`Permit::refused`](crate::Permit::refused), by `feedback` of the
     ///   attribute, or by an adapter: the rate limit, the traffic that grows too fast, or a
     ///   provider that is overloaded. It is not about concurrency if it names other limits, or

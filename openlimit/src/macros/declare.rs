@@ -93,8 +93,8 @@
 /// assert!(message.ends_with("the value of `requests` failed: environment variable not found"));
 /// ```
 ///
-/// A value that uses its own limiter is such an error, too. A value must not wait for another thread
-/// that uses the limiter: that thread waits for the value.
+/// A value that uses its own limiter is such an error, too. A value must not wait for another
+/// thread that uses the limiter: that thread waits for the value.
 ///
 /// # Errors
 ///

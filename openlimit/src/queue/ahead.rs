@@ -16,8 +16,8 @@ impl Lines {
         self.waiter(front.key).filter(|_| !overtakes)
     }
 
-    /// Returns the least that is taken of a dimension before `newcomer` can go: by all waiters of the
-    /// same and of higher priorities, and by those that are owed their turn.
+    /// Returns the least that is taken of a dimension before `newcomer` can go: by all waiters of
+    /// the same and of higher priorities, and by those that are owed their turn.
     ///
     /// A waiter counts as if it left its own priority and joined it again. For a waiter, a higher
     /// priority does not count if a call joined it later: once the waiter is owed its turn, it goes

@@ -54,11 +54,11 @@ pub(super) struct Front {
     /// The number of the call: calls are numbered as they arrive.
     pub(super) number: u64,
     /// How many calls of higher priorities have overtaken it since it became the front.
-    overtaken: u32,
+    pub(super) overtaken: u32,
 }
 
 impl Front {
-    fn is_owed(&self) -> bool {
+    pub(super) fn is_owed(&self) -> bool {
         self.overtaken >= MOST_OVERTAKES
     }
 }
@@ -94,8 +94,8 @@ impl Order {
         self.0[line..].iter().flatten().min_by_key(|front| front.number).map(|front| front.key)
     }
 
-    /// Returns how many calls have overtaken this one since it became the front of its priority. Zero
-    /// if it is not the front.
+    /// Returns how many calls have overtaken this one since it became the front of its priority, or
+    /// zero if it is not the front.
     pub(super) fn overtakes(&self, line: usize, key: Key) -> u32 {
         self.0[line].filter(|front| front.key == key).map_or(0, |front| front.overtaken)
     }

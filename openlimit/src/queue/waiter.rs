@@ -20,8 +20,8 @@ pub(crate) enum Turn {
     /// It departs.
     Departs,
     /// It is woken and stays the head, because it departs together with its turns in other queues.
-    /// It is also woken if its turn is known to come after `patience`. If `is_early`, it may be woken
-    /// before its turn, to ask in other queues meanwhile.
+    /// It is also woken if its turn is known to come after `patience`. If `is_early`, it may be
+    /// woken before its turn, to ask in other queues meanwhile.
     Reports { patience: u64, is_early: bool },
     /// It was woken, and stays the head until it is taken out.
     Reported,

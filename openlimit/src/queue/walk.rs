@@ -17,7 +17,7 @@ struct Last {
     /// The place of its priority.
     line: usize,
     number: u64,
-    was_overtaken: bool,
+    has_shaped_order: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -44,8 +44,8 @@ impl<'a> Walk<'a> {
         }
         let (line, front) = next;
         let before = self.lines.order.overtakes(line, front.key);
-        let was_overtaken = self.order.overtakes(line, front.key) > before;
-        self.last = Last { line, number: front.number, was_overtaken };
+        let has_shaped_order = front.is_owed() || front.overtaken > before;
+        self.last = Last { line, number: front.number, has_shaped_order };
         self.lines.take_front(&mut self.order, line, front);
         self.lines.waiter(front.key).map(|waiter| (front.key, waiter))
     }
@@ -55,9 +55,10 @@ impl<'a> Walk<'a> {
         self.order.gone(self.last.line, self.last.number);
     }
 
-    /// Returns true if others have overtaken the waiter that was returned last. If it leaves now, they
-    /// overtake the one behind it instead, which changes the order from here on.
-    pub(crate) fn was_overtaken(&self) -> bool {
-        self.last.was_overtaken
+    /// Returns true if the order may be another one without the waiter that was returned last. If
+    /// it leaves now, those that have overtaken it overtake the one behind it instead. And while it
+    /// was owed its turn, those before it went in the order of their arrival.
+    pub(crate) fn has_shaped_order(&self) -> bool {
+        self.last.has_shaped_order
     }
 }

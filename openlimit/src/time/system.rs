@@ -45,12 +45,12 @@ pub(super) fn disarm(id: u64) {
     }
 }
 
-/// Locks the timers. Returns `None` if the thread does not run in this process: nothing fires there,
-/// and nothing was armed if it was never started.
+/// Locks the timers. Returns `None` if the thread does not run in this process: nothing fires
+/// there, and nothing was armed if it was never started.
 ///
-/// A forked child must not lock them. A thread that is not there may hold their lock, or one of those
-/// that parking_lot has for all its locks. Releasing a lock for which a thread sleeps takes one of
-/// these, too.
+/// A forked child must not lock them. A thread that is not there may hold their lock, or one of
+/// those that parking_lot has for all its locks. Releasing a lock for which a thread sleeps takes
+/// one of these, too.
 fn timers() -> Option<MutexGuard<'static, Timers>> {
     let runs_here = THREAD.get().is_some_and(|started_in| *started_in == process::id());
     runs_here.then(|| TIMERS.lock())

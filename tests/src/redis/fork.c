@@ -1,5 +1,6 @@
-/* Preloaded into a worker, this turns `getppid` into a fork, and in the child into an exit. Safe Rust can call
-   `getppid`, and nothing else in a worker does. A child that hangs is killed by its alarm, after its test has failed. */
+/* Preloaded into a worker, this turns `getppid` into a fork, and in the child into an exit. Safe
+   Rust can call `getppid`, and nothing else in a worker does. A child that hangs is killed by its
+   alarm, after its test has failed. */
 
 #include <unistd.h>
 

@@ -61,8 +61,8 @@ fn busy_worker() {
             worker::say(outcome);
             leave();
         }
-        // On a busy machine, the other thread may not run for long, and then all forks would find it
-        // at the same place.
+        // On a busy machine, the other thread may not run for long, and then all forks would find
+        // it at the same place.
         let before = calls.load(Ordering::Relaxed);
         while calls.load(Ordering::Relaxed) < before + CALLS_APART {
             thread::sleep(millis(1));

@@ -148,14 +148,33 @@ fn a_low_call_that_is_refused_leaves_its_turn_to_the_one_behind_it() {
     let call = |priority| limiter.acquire(Cost::new()).priority(priority);
     let mut low = [1_050, 2_200].map(|timeout| Call::start(call(Priority::Low).timeout(millis(timeout))));
     let high: Vec<Call> = (0..20).map(|_| Call::start(call(Priority::High))).collect();
-    // The low calls are the tenth and the twentieth. If the first of them leaves now, nine high calls
-    // go before the second one, too, and not eighteen.
+    // The low calls are the tenth and the twentieth. If the first of them leaves now, nine high
+    // calls go before the second one, too, and not eighteen.
     drop(limiter.charge(Cost::new().requests(4)).expect("nothing is refused"));
     assert_eq!(waiting(&mut low), [false, true]);
     clock.advance(millis(1_400));
     let [_, second] = low;
     assert_eq!(second.admitted().waited(), millis(1_400));
     drop(high);
+}
+
+#[test]
+fn high_calls_go_before_a_normal_one_once_a_low_call_that_was_owed_its_turn_is_refused() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let call = |priority| limiter.acquire(Cost::new()).priority(priority);
+    let normal = [(); 2].map(|()| Call::start(call(Priority::Normal)));
+    let mut low = Call::start(call(Priority::Low).timeout(millis(1_250)));
+    let high = [(); 9].map(|()| Call::start(call(Priority::High)));
+    // Nine high calls and the first normal one go. Then the low call is owed its turn, so the
+    // second normal one, which arrived before it, is next: at 1.1 s.
+    let tenth = Call::start(call(Priority::High).timeout(millis(1_350)));
+    clock.advance(secs(1));
+    drop(limiter.charge(Cost::new().requests(2)).expect("nothing is refused"));
+    assert!(matches!(low.over(), Some(Err(AcquireError::Timeout { .. }))));
+    clock.advance(millis(300));
+    assert_eq!(tenth.admitted().waited(), millis(1_300));
+    drop((normal, high));
 }
 
 #[test]
@@ -187,7 +206,8 @@ fn what_moved_the_queue_back_before_a_call_joined_does_not_refuse_it() {
     let limiter = plain(&ManualClock::new()).tokens(Rate::per_second(10)).build().expect("valid rates");
     drop(limiter.charge(10).expect("nothing is refused"));
     let call = |tokens, priority| limiter.acquire(tokens).priority(priority);
-    // As things stand, they are due after 500, 700 and 700 ms. The last one only knows of the first.
+    // As things stand, they are due after 500, 700 and 700 ms. The last one only knows of the
+    // first.
     let calls = [(5, Priority::Normal, 500), (2, Priority::Normal, 900), (0, Priority::Low, 600)];
     let mut calls =
         calls.map(|(tokens, priority, time)| Call::start(call(tokens, priority).timeout(millis(time))));

@@ -1,4 +1,5 @@
-//! reqwest's own retries, by the policy that asks the limiter: attempts at the server equal acquires.
+//! reqwest's own retries, by the policy that asks the limiter: attempts at the server equal
+//! acquires.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -328,7 +329,8 @@ async fn requests_that_one_task_polls_do_not_mix() {
         _ => status(&bare, &server),
     });
     assert_eq!(join_all(calls).await, [500; 12]);
-    // Four calls of three attempts, nine attempts of four calls, and four calls that no limiter counts.
+    // Four calls of three attempts, nine attempts of four calls, and four calls that no limiter
+    // counts.
     assert_eq!((available(&large), available(&small)), (1_000 - 12, 0));
     assert_eq!(server.requests().len(), 12 + 9 + 4);
 }

@@ -122,8 +122,8 @@ fn parse(url: &str) -> Result<ConnectionInfo, &'static str> {
     if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
         return Err(INSECURE);
     }
-    // A password with a `#` or `?` that is not encoded ends there. Its first part was read as a host
-    // and port, which errors show.
+    // A password with a `#` or `?` that is not encoded ends there. Its first part is then read as a
+    // host and port, which errors show.
     if url.contains('#') || !is_unix && url.split_once('?').is_some_and(|(_, query)| query.contains('@')) {
         return Err(NO_URL);
     }

@@ -53,10 +53,10 @@ use crate::limits::Percent;
 /// A call that would have to wait for more than two look-aheads is not granted yet. Its process
 /// stands in line, and asks again: at least once a second, and up to a hundred times a second while
 /// its turn may come soon or other processes give something back. The further back, the less often
-/// it asks. While there is a line, its processes take turns, and others join it at the end. If there
-/// is room for the next calls of all before it, too, a process does not wait for its turn, unless a
-/// limit resets. If one dies in line, the others wait for it for up to a second, two look-aheads and
-/// 50 ms.
+/// it asks. While there is a line, its processes take turns, and others join it at the end. A
+/// process does not wait for its turn if there is room for the next calls of all before it, too,
+/// unless a limit resets. If one dies in line, the others wait for it for up to a second, two
+/// look-aheads and 50 ms.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have
@@ -74,13 +74,14 @@ use crate::limits::Percent;
 /// for the reply to that, which is a round trip at most.
 ///
 /// Announcements are messages on the channel `openlimit:holds`, and need no connection of their
-/// own. A process may not hear of one, because the server forbids that, a proxy does not know RESP3,
-/// or the connection was cut just then. Then it learns of the hold with its next reply: within three
-/// round trips and an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms by default and
-/// at least 10 ms. For that, a process asks the server before a call departs, if the last reply is
-/// older than that eighth. It asks when the call departs if that is from a [lease](Self::lease).
-/// The call does not wait for the reply. So without announcements, calls depart for another round
-/// trip from a lease that was not used for that time, and for as long as a reply is late.
+/// own. A process may not hear of one, because the server forbids that, a proxy does not know
+/// RESP3, or the connection was cut just then. Then it learns of the hold with its next reply:
+/// within three round trips and an eighth of the [look-ahead](Self::look_ahead), which is 12.5 ms
+/// by default and at least 10 ms. For that, a process asks the server before a call departs, if the
+/// last reply is older than that eighth. It asks when the call departs if that is from a
+/// [lease](Self::lease). The call does not wait for the reply. So without announcements, calls
+/// depart for another round trip from a lease that was not used for that time, and for as long as a
+/// reply is late.
 ///
 /// To ask takes at most one more batch for each call, and at most 80 a second for each limiter of a
 /// process, or 100 with a short look-ahead. While no call departs, there are none.

@@ -92,8 +92,8 @@ impl SharedText {
 impl Identity {
     /// Creates the identity of limits, in the order of the script, that were never updated.
     pub(super) fn new(limits: Vec<SharedText>, bounds: Bounds) -> Self {
-        // A state that has drained says nothing. It is kept for twice that time, to be safe, and for
-        // longer while there are debts or holds.
+        // A state that has drained says nothing. It is kept for twice that time, to be safe, and
+        // for longer while there are debts or holds.
         let lifetime = (2 * bounds.drain).div_ceil(1_000_000_000).max(KEPT);
         Self { limits, reserve: None, version: 0, bounds, lifetime }
     }

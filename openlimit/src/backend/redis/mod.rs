@@ -5,8 +5,8 @@
 //! server, in one round trip, and grants every call a moment from which it may depart. The client
 //! keeps those grants as slots, and its queue takes them.
 //!
-//! * `decide/*.lua` is the script: the buckets, and the rules that they follow. `decide/batch.lua` lists
-//!   its parts. `script` joins them, for limiters with given limits.
+//! * `decide/*.lua` is the script: the buckets, and the rules that they follow. `decide/batch.lua`
+//!   lists its parts. `script` joins them, for limiters with given limits.
 //! * `slots` stands in for buckets in the limiter: charges granted ahead, for calls that wait.
 //! * `ledger` keeps the refunds and debts that the server does not know yet. `changes` are
 //!   other things to tell it. `scale` converts amounts to weights.
@@ -20,7 +20,8 @@
 //! * `config` is the public settings. `access`, `key`, `settings`, `shared` and `terms` are what is
 //!   made of them when `build` opens a limiter. `trip` is what its keys know of the server.
 //!
-//! To follow a call, read `slots`, then `slots/batch.rs` and `slots/reply.rs`, then `decide/batch.lua`.
+//! To follow a call, read `slots`, then `slots/batch.rs` and `slots/reply.rs`, then
+//! `decide/batch.lua`.
 //!
 //! # Words
 //!

@@ -26,19 +26,25 @@ const MOST_TIERS: usize = 64;
 const MOST_NESTED: usize = 32;
 
 thread_local! {
-    /// The number of keys that this thread is making.
+    /// How many keys this thread is making: more than [`MOST_NESTED`] once one was too many.
     static NESTED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Makes a key, unless the thread is making too many.
+///
+/// Once one was too many, no other is made until the first of them is. Otherwise a function that
+/// uses its own key twice, and fails, would be called twice as often at each level.
 fn nested<T>(make: impl FnOnce() -> Result<T, BuildProblem>) -> Result<T, BuildProblem> {
     let others = NESTED.get();
-    if others == MOST_NESTED {
+    if others >= MOST_NESTED {
+        NESTED.set(MOST_NESTED + 1);
         return Err(BuildProblem::Recursive);
     }
     NESTED.set(others + 1);
     let made = make();
-    NESTED.set(others);
+    if others == 0 || NESTED.get() <= MOST_NESTED {
+        NESTED.set(others);
+    }
     made
 }
 

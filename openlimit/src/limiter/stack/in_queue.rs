@@ -145,8 +145,8 @@ impl Core {
         self.lock().map_or(0, |state| state.admission.backend.round_trip())
     }
 
-    /// Lets a call report again, if it is not its turn any more. `trip` is the longest round trip of the
-    /// other limiters.
+    /// Lets a call report again, if it is not its turn any more. `trip` is the longest round trip
+    /// of the other limiters.
     pub(super) fn retract(&self, key: Key, trip: u64) {
         self.update(|state, now, _| {
             if state.admission.retract(key, trip, now) && self.plan.on_wait().is_some() {

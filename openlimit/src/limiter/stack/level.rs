@@ -92,8 +92,8 @@ fn take_each(levels: &mut [Level]) -> Result<(), usize> {
     Ok(())
 }
 
-/// Lets a call depart from all levels, in whose queues it has these keys, or from none: if it is not
-/// its turn in one of them. Returns true if it has departed.
+/// Lets a call depart from all levels, in whose queues it has these keys, or from none: if it is
+/// not its turn in one of them. Returns true if it has departed.
 ///
 /// The queues have to be pumped then.
 pub(super) fn depart_all(levels: &mut [Level], keys: &[Key]) -> bool {

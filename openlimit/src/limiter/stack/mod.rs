@@ -28,10 +28,10 @@
 //! A round trip may take longer than a slot lasts. Then the slot of one limiter would expire while
 //! the next one is asked, and so on in turns, for ever. So such a call gets slots that last for a
 //! round trip longer, and goes on to the next limiter before its slot is due
-//! (`Admission::wait_for_turn`). A slot that lasts longer is charged for that time. What of it has not
-//! passed when the call departs is given back. So the bound holds, and the bucket is idle for the rest,
-//! as one in memory is while the head of its queue waits for another limiter. Behind such a slot no
-//! others are ready.
+//! (`Admission::wait_for_turn`). A slot that lasts longer is charged for that time. What of it has
+//! not passed when the call departs is given back. So the bound holds, and the bucket is idle for
+//! the rest, as one in memory is while the head of its queue waits for another limiter. Behind such
+//! a slot no others are ready.
 //!
 //! If a slot expires all the same, the next one lasts twice as long. All limiters whose slots have
 //! expired are asked again at once (`Admission::retract`).

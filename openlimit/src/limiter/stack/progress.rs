@@ -1,7 +1,7 @@
 //! `Progress`: how far a call of several limiters has come, and its next step.
 //!
-//! It joins one queue after the other, each when it is its turn in all before. Once it is its turn in
-//! all of them, it departs.
+//! It joins one queue after the other, each when it is its turn in all before. Once it is its turn
+//! in all of them, it departs.
 
 use std::mem;
 use std::task::Waker;
@@ -57,7 +57,8 @@ pub(super) enum Step {
 }
 
 impl Progress {
-    /// Creates the progress of a call that has joined no queue yet, and waits for the level at `place`.
+    /// Creates the progress of a call that has joined no queue yet, and waits for the level at
+    /// `place`.
     pub(super) fn new(levels: Box<[Level]>, place: usize) -> Self {
         let keys = Vec::with_capacity(levels.len());
         // Its first poll follows at once, and stores the waker.

@@ -177,9 +177,9 @@ fn what_others_have_given_back_is_there_for_those_who_were_refused_before() {
     }
 }
 
-/// Has a client cancel 20 of 50 calls in a batch without a reply, and sends that again while `broken`
-/// makes the server refuse it for a lasting reason. Then `mended` ends that, and the client goes on.
-/// Asserts that the calls are given back once.
+/// Has a client cancel 20 of 50 calls in a batch without a reply, and sends that again while
+/// `broken` makes the server refuse it for a lasting reason. Then `mended` ends that, and the
+/// client goes on. Asserts that the calls are given back once.
 #[track_caller]
 fn refused_after_silence(
     is_decided: bool,

@@ -144,3 +144,25 @@ fn a_function_that_uses_the_limiter_of_its_own_key_gets_an_error() {
         assert!(matches!(errors[0].problem(), BuildProblem::Recursive), "{}", errors[0]);
     }
 }
+
+#[test]
+fn a_function_that_uses_its_own_key_twice_and_always_fails_is_called_a_few_times() {
+    const MANY: usize = 10_000;
+    let (all, calls) = (Arc::<OnceLock<Tenants>>::default(), Arc::<AtomicUsize>::default());
+    let (inner, counted) = (Arc::clone(&all), Arc::clone(&calls));
+    let tenants = limits(move |key, limits| {
+        // Without a bound, it would be called 2^32 times.
+        for _ in 0..2 {
+            if counted.fetch_add(1, Ordering::Relaxed) < MANY {
+                assert!(inner.get().expect("set before").of(key).init().is_err());
+            }
+        }
+        limits.tokens(Rate::per_minute(0))
+    });
+    let tenants = all.get_or_init(|| tenants);
+    for _ in 0..2 {
+        assert!(tenants.of("anna").init().is_err());
+        let calls = calls.swap(0, Ordering::Relaxed);
+        assert!(calls < 100, "{calls}");
+    }
+}

@@ -32,9 +32,9 @@
 -- is one call, or as many as fit into a look-ahead or a quarter of the burst. Then the client has
 -- to join the line again. So clients take turns, whatever they ask for and however often they ask.
 
--- Clients ask now and then only, so the first one may not know yet that its turn has come. If the
--- buckets have room for the first calls of all clients before another one, and for its own, the
--- latter delays none of them, and is granted.
+-- Clients ask only now and then, so the first one may not know yet that its turn has come. So
+-- another client is granted one call, too, if there is room beside it for the first calls of all
+-- clients before it. Such a call delays none of them. Where a limit resets, there is no such grant.
 
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it
@@ -117,7 +117,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       before = before + line[entry + 2]
     end
     is_next = true
-    is_next = is_next and level$ + before + weight$ <= fit$ --leaks
+    is_next = is_next and max(level$, due) + before + weight$ <= fit$ --leaks
     is_next = false --resets
   end
   local least = is_next and 0 or (first_due - now) * 1000 - pause

@@ -161,9 +161,9 @@ impl Scale {
         clamp((u128::from(self.declared(amount)) * u128::from(ONE)).div_ceil(self.pace.into()))
     }
 
-    /// Returns what a call of `amount` is charged beyond its weight, so that it may depart `late_by`
-    /// later than usual: what leaks in that time. So its whole weight is in the bucket when it
-    /// departs. A call that fits no more with that waits for an empty bucket.
+    /// Returns what a call of `amount` is charged beyond its weight, so that it may depart
+    /// `late_by` later than usual: what leaks in that time. So its whole weight is in the bucket
+    /// when it departs. A call that fits no more with that waits for an empty bucket.
     pub(crate) fn for_lateness(&self, amount: u64, late_by: u64) -> u64 {
         if self.resets() || amount == 0 { 0 } else { late_by }
     }

@@ -215,8 +215,8 @@ impl Slots {
         self.give_back_lateness(amounts, |_| slot.late_by, slot.charge, now);
     }
 
-    /// Gives back what a slot of these amounts was charged to last longer, or what is left of that by
-    /// dimension.
+    /// Gives back what a slot of these amounts was charged to last longer, or what is left of that
+    /// by dimension.
     fn give_back_lateness(&mut self, amounts: &[u64], unused: impl Fn(usize) -> u64, charge: u64, now: u64) {
         for (bucket, dimension) in self.dimensions.iter().enumerate() {
             let weight = self.scales[bucket].for_lateness(amounts[*dimension], unused(*dimension));

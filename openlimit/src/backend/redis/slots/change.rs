@@ -4,9 +4,9 @@
 //! update of another process is met when a batch is refused: this one is older, and takes it over.
 //! `identity` says which of two is newer.
 //!
-//! Levels are times of the rate, and charges keep what they weigh. So what was granted under earlier
-//! limits is given back by their scales (`Past`), and slots that were granted are given back and
-//! requested anew.
+//! Levels are times of the rate, and charges keep what they weigh. So what was granted under
+//! earlier limits is given back by their scales (`Past`), and slots that were granted are given
+//! back and requested anew.
 
 use std::sync::Arc;
 

@@ -103,7 +103,8 @@ impl Slots {
             let level = if is_fresh { self.level(bucket, now) } else { 0 };
             let mut wait = scale.wait_behind(level, amount, ahead);
             if scale.is_slow() {
-                // A call weighs by the pace at which it is requested, and the rate climbs until then.
+                // A call weighs by the pace at which it is requested, and the rate climbs until
+                // then.
                 let at = now.max(self.opens_at(bucket)).saturating_add(wait);
                 wait = self.scale_at(bucket, at).wait_behind(level, amount, ahead);
             }

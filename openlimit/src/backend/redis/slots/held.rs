@@ -9,10 +9,10 @@
 //! Calls for which slots are there, or a lease, need no batch. So a client asks for news if the
 //! last reply is [old](Slots::fresh_for), which it is after an eighth of the look-ahead: in time
 //! before a slot is due, and when a call departs from a lease. A batch takes a round trip, and
-//! half of one passes before the reply to the batch before it is there. The hold took half of one to
-//! get to the server, and waited for up to a whole one if a batch was in flight. So the calls of one
-//! client depart for at most an eighth of the look-ahead and three round trips after another one
-//! began a hold, and usually for two.
+//! half of one passes before the reply to the batch before it is there. The hold took half of one
+//! to get to the server, and waited for up to a whole one if a batch was in flight. So the calls of
+//! one client depart for at most an eighth of the look-ahead and three round trips after another
+//! one began a hold, and usually for two.
 //!
 //! No call waits for that reply, since without the server it would never come. So calls depart
 //! for another round trip from a lease that was not used for that time, and for as long as a reply
@@ -252,8 +252,8 @@ impl Slots {
     /// largest value if there is none. The reply is to be there before the slot is due.
     ///
     /// It asks half of [`fresh_for`](Self::fresh_for) and a round trip before the slot is due. So a
-    /// batch with calls may come first, the news serves later slots as well, and the reply may still
-    /// be late.
+    /// batch with calls may come first, the news serves later slots as well, and the reply may
+    /// still be late.
     pub(super) fn news_at(&self) -> u64 {
         let fresh_for = self.fresh_for();
         let before = |slot: &Slot, time: u64| slot.due.saturating_sub(time.saturating_add(self.usual_trip));

@@ -15,8 +15,8 @@
 //!   trip. Its slots would be later than others by more than the jitter covers, and the provider
 //!   might see the calls of two batches at once. So all slots are given back, and requested anew.
 //!   If it grants none, those of earlier replies stay as they are.
-//! * A reply that shows a clock that was set back since the last one. How long ago it was decided is
-//!   then unknown, and its slots are requested anew, too.
+//! * A reply that shows a clock that was set back since the last one. How long ago it was decided
+//!   is then unknown, and its slots are requested anew, too.
 //!
 //! The usual round trip is the last one, but at most twice the usual one before it, so that one
 //! delay does not become usual. Round trips that grow little by little are usual each time. When
@@ -228,8 +228,8 @@ impl Slots {
         self.in_flight = None;
         self.is_update_sent = false;
         self.ledger.give_up();
-        // Nothing of its charges is ever given back. Those of the next one weigh by the limits as they
-        // are now.
+        // Nothing of its charges is ever given back. Those of the next one weigh by the limits as
+        // they are now.
         self.decided(self.ledger.charges());
         if self.ledger.is_pending() {
             self.flush_at = self.flush_at.min(now.saturating_add(AGAIN));

@@ -47,13 +47,13 @@ impl Slots {
         slot.is_lease() || self.is_far(slot, now) || self.is_large(slot) && now <= slot.expires
     }
 
-    /// Returns true if much of what a slot takes may have to be given back: if that is more than half
-    /// of what calls may fill of a burst, and leaks in a time that is long beside a round trip. Or if
-    /// the slot lasts longer than others, and is charged for that.
+    /// Returns true if much of what a slot takes may have to be given back: if that is more than
+    /// half of what calls may fill of a burst, and leaks in a time that is long beside a round
+    /// trip. Or if the slot lasts longer than others, and is charged for that.
     ///
-    /// What a smaller call leaves of it, or a call in time, can be given back only as far as the level
-    /// before the next charge. With another such slot behind it, hardly anything of it could. Nothing
-    /// is lost of the rate while the next one is requested a round trip later.
+    /// What a smaller call leaves of it, or a call in time, can be given back only as far as the
+    /// level before the next charge. With another such slot behind it, hardly anything of it could.
+    /// Nothing is lost of the rate while the next one is requested a round trip later.
     pub(super) fn is_large(&self, slot: &Slot) -> bool {
         let leaking = self.scales.iter().zip(&self.dimensions).filter(|(scale, _)| !scale.resets());
         let mut weights =
@@ -155,8 +155,8 @@ impl Slots {
     }
 
     /// Returns the amounts of a lease: what every limit allows in a slice. `None` if leases are off
-    /// or the next call would not fit, or no waiter [wants](Self::wanting) a slot. It takes from the
-    /// shares only if the next call does.
+    /// or the next call would not fit, or no waiter [wants](Self::wanting) a slot. It takes from
+    /// the shares only if the next call does.
     fn lease(&self, queue: &Queue, now: u64) -> Option<Amounts> {
         let slice = self.terms.lease.filter(|_| queue.is_empty() || self.wanting(queue, now) != [0; 2])?;
         let heads = [queue.head(), queue.head_above()].into_iter().flatten();

@@ -9,8 +9,8 @@
 //!
 //! They are not granted ahead. Their client asks for them at the reset, and until then once a
 //! second, since other processes may give back a part of the window. Calls below a reserved
-//! priority are kept back for as long (`shares`). Those above pass them if they wait for their share
-//! alone.
+//! priority are kept back for as long (`shares`). Those above pass them if they wait for their
+//! share alone.
 //!
 //! # Departures
 //!

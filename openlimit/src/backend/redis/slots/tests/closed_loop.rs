@@ -376,8 +376,8 @@ impl Loop {
         self.reserves(caller) * self.uses / 100
     }
 
-    /// Returns the time of each half of a run. The fewer calls fit the burst, the longer it takes until
-    /// the share that is used is known.
+    /// Returns the time of each half of a run. The fewer calls fit the burst, the longer it takes
+    /// until the share that is used is known.
     fn half(&self) -> Duration {
         let fit = self.rate as f64 * self.burst.as_secs_f64() / self.reserves as f64;
         let bursts = if fit < 10.0 { 4 } else { 2 };

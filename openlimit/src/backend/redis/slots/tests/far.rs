@@ -1,5 +1,5 @@
-//! Far calls, which would be granted beyond two look-aheads: their clients wait in line, take turns,
-//! and leave no trace when they are cancelled. And near calls, which move up for a refund.
+//! Far calls, which would be granted beyond two look-aheads: their clients wait in line, take
+//! turns, and leave no trace when they are cancelled. And near calls, which move up for a refund.
 
 use std::time::Duration;
 
@@ -203,6 +203,31 @@ fn a_call_of_another_client_goes_if_there_is_room_for_those_in_line_too() {
             let reply = world.exchange(client);
             assert_eq!((reply.granted(), reply.calls[0].wait), (1, 0), "{reply:?}");
         }
+    }
+}
+
+#[test]
+fn a_call_behind_a_slot_of_its_client_delays_no_call_in_line() {
+    for (tokens, granted) in [(2_900, 1), (5_400, 0)] {
+        let mut world = World::start(SLOW);
+        let (mut large, mut first, mut other) = (world.client(), world.client(), world.client());
+        world.call(&mut other, [180, 0]);
+        // It gets a slot in 50 ms, before which none of its calls depart.
+        other.join([50, 0]);
+        world.exchange(&mut other);
+        // The tokens of ten seconds.
+        world.call(&mut large, [0, 500_000]);
+        first.join([1, 3_500]);
+        assert_eq!(world.exchange(&mut first).place, 1);
+        world.give_all_back(&mut large);
+        world.exchange(&mut large);
+        other.give_back(&Amounts::Few([180, 0, 0]), other.taken[0].0, world.clock);
+        other.join([0, tokens]);
+        let reply = world.exchange(&mut other);
+        assert_eq!(reply.granted(), granted, "{reply:?}");
+        first.slots.ask_at = 0;
+        let reply = world.exchange(&mut first);
+        assert_eq!((reply.granted(), reply.calls[0].wait), (1, 0), "{reply:?}");
     }
 }
 

@@ -129,7 +129,8 @@ fn a_large_call_below_is_not_starved_by_small_ones_nor_by_calls_above_of_its_own
 
 #[test]
 fn a_client_that_dies_keeps_others_back_until_its_call_was_due_and_for_little_more_than_a_second_at_most() {
-    // The second call weighs 0.31 s of the share, behind a look-ahead of calls: so it is due in 0.41 s.
+    // The second call weighs 0.31 s of the share, behind a look-ahead of calls: so it is due in
+    // 0.41 s.
     for (amount, least, most) in [(1_000, 1_000, 1_300), (250, 400, 600)] {
         let mut crowd = Crowd::new(limit(Duration::from_secs(1)), &[LOOK_AHEAD; 2]);
         for step in 0..200 {

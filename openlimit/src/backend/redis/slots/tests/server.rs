@@ -1,6 +1,7 @@
 //! The server of the tests: a redis-server process on a unix socket.
 //!
-//! Simulations exchange millions of batches with it, and a socket takes less time for each than TCP.
+//! Simulations exchange millions of batches with it, and a socket takes less time for each than
+//! TCP.
 
 use std::path::PathBuf;
 use std::process::{self, Child, Command, Stdio};

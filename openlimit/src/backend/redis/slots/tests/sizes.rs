@@ -108,8 +108,8 @@ fn run(connection: &mut Connection, metering: Metering, clients: usize, sizes: [
     Figures { share: used as f64 / (RATE as f64 * seconds), batches }
 }
 
-/// Asserts the bound. A limit that refills allows the burst and what leaks meanwhile in every window.
-/// One that is counted in windows allows the amount in every second.
+/// Asserts the bound. A limit that refills allows the burst and what leaks meanwhile in every
+/// window. One that is counted in windows allows the amount in every second.
 fn check(metering: &Metering, departed: &[(u64, u64)]) {
     for (first, (from, _)) in departed.iter().enumerate() {
         let mut sum = 0;

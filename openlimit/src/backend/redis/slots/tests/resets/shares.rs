@@ -81,8 +81,8 @@ impl Both {
         }
     }
 
-    /// Lets time pass, but not to a moment just before a reset, where no call departs, or just after
-    /// it.
+    /// Lets time pass, but not to a moment just before a reset, where no call departs, or just
+    /// after it.
     fn pass(&mut self, time: u64) {
         let end = self.shared.now + time;
         let rest = MINUTE - (end + HOUR - RESET) % MINUTE;
@@ -204,8 +204,8 @@ fn calls_above_pass_any_number_of_times_while_one_below_waits_for_the_reset_of_i
     assert!(crowd.clients[0].waiting.is_empty());
 }
 
-/// Lets a call below wait for a reset of the limit itself. In each window, those above take what they
-/// can. They are settled, and owe as much again as they had reserved.
+/// Lets a call below wait for a reset of the limit itself. In each window, those above take what
+/// they can. They are settled, and owe as much again as they had reserved.
 fn waits_beside_debts(mut crowd: Crowd) -> Crowd {
     crowd.owe(0, 50, High);
     crowd.call(0, AMOUNT - 50, High);
