@@ -1,7 +1,7 @@
 //! A limiter that is told of all responses shares a key with another consumer, who takes a random 0
 //! to 70 % of the limits and never waits.
 //!
-//! These are minutes of what `cargo bench --bench shared_key` simulates for an hour.
+//! These are minutes of what `cargo bench -p openlimit-tests --bench shared_key` simulates for an hour.
 
 use std::time::Duration;
 
