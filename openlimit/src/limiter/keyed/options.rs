@@ -70,8 +70,9 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// If it panics, or the limits are not valid, the calls of this key fail with
     /// [`AcquireError::Build`](crate::AcquireError::Build), and the next use of the key calls it
     /// again. Other keys are not affected. It must not block for long, since a call waits for it.
-    /// It may use the limiters of other keys. If it uses that of the key itself, it is called again
-    /// for that, and after some rounds the call that it makes there fails.
+    /// It may use the limiters of other keys, which may use others, up to 32 keys in a row. If it
+    /// uses that of the key itself, it is called again for that, and after as many rounds the call
+    /// that it makes there fails.
     ///
     /// ```
     /// use openlimit::{Keyed, Rate, RateLimiter, limiter};
