@@ -12,8 +12,8 @@
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.
 //!
-//! A waiter that is refused leaves at once. If others were to overtake it, they overtake the one
-//! behind it instead, so the order of the rest is another one. Then the walk begins again.
+//! A waiter that is refused leaves at once. If others have overtaken it, or were to, the order of the
+//! rest may be another one without it. Then the walk begins again.
 //!
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even if
 //! no other call joined, no other change came, and each call ahead of it departed that is not refused

@@ -43,9 +43,7 @@ impl<'a> Walk<'a> {
             next = above;
         }
         let (line, front) = next;
-        let before = self.lines.order.overtakes(line, front.key);
-        let was_overtaken = self.order.overtakes(line, front.key) > before;
-        self.last = Last { line, number: front.number, was_overtaken };
+        self.last = Last { line, number: front.number, was_overtaken: front.was_overtaken() };
         self.lines.take_front(&mut self.order, line, front);
         self.lines.waiter(front.key).map(|waiter| (front.key, waiter))
     }
@@ -55,8 +53,9 @@ impl<'a> Walk<'a> {
         self.order.gone(self.last.line, self.last.number);
     }
 
-    /// Returns true if others have overtaken the waiter that was returned last. If it leaves now, they
-    /// overtake the one behind it instead, which changes the order from here on.
+    /// Returns true if others have overtaken the waiter that was returned last. If it leaves now, those
+    /// of the walk overtake the one behind it instead, and no call before it goes early because this
+    /// one is owed its turn. So the order of the rest is another one.
     pub(crate) fn was_overtaken(&self) -> bool {
         self.last.was_overtaken
     }

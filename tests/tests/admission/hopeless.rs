@@ -159,6 +159,27 @@ fn a_low_call_that_is_refused_leaves_its_turn_to_the_one_behind_it() {
 }
 
 #[test]
+fn a_low_call_that_is_refused_holds_no_high_call_up_any_more() {
+    let clock = ManualClock::new();
+    let limiter = used_up(&clock);
+    let call = |priority| limiter.acquire(Cost::new()).priority(priority);
+    let [first, normal] = [(); 2].map(|()| Call::start(call(Priority::Normal)));
+    let mut low = Call::start(call(Priority::Low).timeout(millis(1_350)));
+    let overtake: Vec<Call> = (0..9).map(|_| Call::start(call(Priority::High))).collect();
+    clock.advance(secs(1));
+    [first].into_iter().chain(overtake).for_each(|call| drop(call.admitted()));
+    // The low call is owed its turn. Those before it go in the order of their arrival, so this one is
+    // due after 300 ms. If the low call leaves, it is due after 100 ms, before the normal call.
+    let mut high = Call::start(call(Priority::High).timeout(millis(350)));
+    drop(limiter.charge(Cost::new().requests(2)).expect("nothing is refused"));
+    assert_eq!(waiting(std::slice::from_mut(&mut low)), [false]);
+    assert!(!high.poll());
+    clock.advance(secs(1));
+    assert_eq!(high.admitted().waited(), millis(300));
+    assert_eq!(normal.admitted().waited(), millis(1_400));
+}
+
+#[test]
 fn high_calls_that_pass_a_head_that_waits_for_its_share_go_before_it() {
     let clock = ManualClock::new();
     let reserve = (Priority::High, Percent(50));
