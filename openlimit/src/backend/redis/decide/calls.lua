@@ -34,7 +34,9 @@
 
 -- Clients ask now and then only, so the first one may not know yet that its turn has come. If the
 -- buckets have room for the first calls of all clients before another one, and for its own, the
--- latter delays none of them, and is granted.
+-- latter delays none of them, and is granted. That is no turn: if its client wants more, it keeps its
+-- place. Otherwise one that asks often would get a single call where others get a whole turn. A call
+-- that departs later needs that room at that moment, since nothing leaks from an empty bucket.
 
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it
@@ -117,7 +119,7 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
       before = before + line[entry + 2]
     end
     is_next = true
-    is_next = is_next and level$ + before + weight$ <= fit$ --leaks
+    is_next = is_next and max(level$, due) + before + weight$ <= fit$ --leaks
     is_next = false --resets
   end
   local least = is_next and 0 or (first_due - now) * 1000 - pause

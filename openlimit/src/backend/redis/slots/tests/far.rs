@@ -207,6 +207,52 @@ fn a_call_of_another_client_goes_if_there_is_room_for_those_in_line_too() {
 }
 
 #[test]
+fn a_call_that_departs_later_goes_if_there_is_room_for_those_in_line_too() {
+    for (tokens, granted) in [(700, 1), (900, 0)] {
+        let mut world = World::start(SLOW);
+        let [mut holder, mut first, mut other] = [(); 3].map(|()| world.client());
+        world.call(&mut holder, [180, 0]);
+        for _ in 0..7 {
+            other.join([10, 0]);
+        }
+        world.exchange(&mut other);
+        first.join([135, 6_750]);
+        assert_eq!(world.exchange(&mut first).place, 1);
+        world.give_all_back(&mut holder);
+        world.exchange(&mut holder);
+        world.pass(Duration::from_millis(40));
+        // The last of its calls departs in 29 ms. There is room for 2 250 tokens beside those of the
+        // first client, but nothing leaks until this call departs.
+        (0..6).for_each(|_| assert!(other.one_goes()));
+        other.join([1, tokens]);
+        let reply = world.exchange(&mut other);
+        assert_eq!((reply.granted(), reply.place), (granted, 2 * (1 - granted)), "{reply:?}");
+        first.slots.ask_at = 0;
+        let reply = world.exchange(&mut first);
+        assert_eq!((reply.granted(), reply.calls[0].wait), (1, 0), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_client_that_is_granted_a_call_before_its_turn_keeps_its_place() {
+    let mut world = World::start(SLOW);
+    let [mut holder, mut first, mut second, mut third] = [(); 4].map(|()| world.client());
+    // The tokens of ten seconds.
+    world.call(&mut holder, [0, 500_000]);
+    for (client, place) in [&mut first, &mut second, &mut third].into_iter().zip(1..) {
+        for _ in 0..2 {
+            client.join([1, 3_000]);
+        }
+        assert_eq!(world.exchange(client).place, place);
+    }
+    world.give_all_back(&mut holder);
+    world.exchange(&mut holder);
+    second.slots.ask_at = 0;
+    let reply = world.exchange(&mut second);
+    assert_eq!((reply.granted(), reply.place), (1, 2), "{reply:?}");
+}
+
+#[test]
 fn clients_in_line_take_turns_of_a_quarter_of_the_burst() {
     let mut world = World::start(SLOW);
     let mut holder = world.short_look_ahead_client();
