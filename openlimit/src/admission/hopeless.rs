@@ -12,9 +12,8 @@
 //! - after a long walk the next one has to rest (`checks`), so that walks take about 1 % of the
 //!   time.
 //!
-//! A waiter that is refused leaves at once. If others were to overtake it, they overtake the one
-//! behind it instead. If it was owed its turn, others went in the order of their arrival until
-//! then. So the order of the rest is another one without it, and the walk begins again.
+//! A waiter that is refused leaves at once. If others have overtaken it, or were to, the order of
+//! the rest may be another one without it. Then the walk begins again.
 //!
 //! What is found holds as things stand: a waiter is refused if it would be admitted too late even
 //! if no other call joined, no other change came, and each call ahead of it departed that is not
@@ -109,7 +108,7 @@ impl Admission {
             let (wait, limit) = if own.1 == HOLD { own } else { own.max(*before) };
             if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
-                if walk.has_shaped_order() {
+                if walk.was_overtaken() {
                     *checked += 1;
                     return (refusals, false);
                 }

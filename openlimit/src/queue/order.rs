@@ -54,11 +54,16 @@ pub(super) struct Front {
     /// The number of the call: calls are numbered as they arrive.
     pub(super) number: u64,
     /// How many calls of higher priorities have overtaken it since it became the front.
-    pub(super) overtaken: u32,
+    overtaken: u32,
 }
 
 impl Front {
-    pub(super) fn is_owed(&self) -> bool {
+    /// Returns true if a call of a higher priority has overtaken it, or it keeps its place.
+    pub(super) fn was_overtaken(self) -> bool {
+        self.overtaken > 0
+    }
+
+    fn is_owed(&self) -> bool {
         self.overtaken >= MOST_OVERTAKES
     }
 }
@@ -92,12 +97,6 @@ impl Order {
     /// Returns the call that arrived first of those of this priority and lower ones.
     pub(super) fn oldest_from(&self, line: usize) -> Option<Key> {
         self.0[line..].iter().flatten().min_by_key(|front| front.number).map(|front| front.key)
-    }
-
-    /// Returns how many calls have overtaken this one since it became the front of its priority, or
-    /// zero if it is not the front.
-    pub(super) fn overtakes(&self, line: usize, key: Key) -> u32 {
-        self.0[line].filter(|front| front.key == key).map_or(0, |front| front.overtaken)
     }
 
     /// Returns true if any call of a lower priority waits.

@@ -17,7 +17,7 @@ struct Last {
     /// The place of its priority.
     line: usize,
     number: u64,
-    has_shaped_order: bool,
+    was_overtaken: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -43,9 +43,7 @@ impl<'a> Walk<'a> {
             next = above;
         }
         let (line, front) = next;
-        let before = self.lines.order.overtakes(line, front.key);
-        let has_shaped_order = front.is_owed() || front.overtaken > before;
-        self.last = Last { line, number: front.number, has_shaped_order };
+        self.last = Last { line, number: front.number, was_overtaken: front.was_overtaken() };
         self.lines.take_front(&mut self.order, line, front);
         self.lines.waiter(front.key).map(|waiter| (front.key, waiter))
     }
@@ -55,10 +53,10 @@ impl<'a> Walk<'a> {
         self.order.gone(self.last.line, self.last.number);
     }
 
-    /// Returns true if the order may be another one without the waiter that was returned last. If
-    /// it leaves now, those that have overtaken it overtake the one behind it instead. And while it
-    /// was owed its turn, those before it went in the order of their arrival.
-    pub(crate) fn has_shaped_order(&self) -> bool {
-        self.last.has_shaped_order
+    /// Returns true if others have overtaken the waiter that was returned last, in this walk or before
+    /// it. If it leaves now, those of the walk overtake the one behind it instead, and no call goes
+    /// early because this one is owed its turn. So the order of the rest may be another one.
+    pub(crate) fn was_overtaken(&self) -> bool {
+        self.last.was_overtaken
     }
 }

@@ -34,7 +34,10 @@
 
 -- Clients ask only now and then, so the first one may not know yet that its turn has come. So
 -- another client is granted one call, too, if there is room beside it for the first calls of all
--- clients before it. Such a call delays none of them. Where a limit resets, there is no such grant.
+-- clients before it. Such a call delays none of them: one that departs later needs that room at that
+-- moment, since nothing leaks from an empty bucket. It is no turn, so a client that wants more keeps
+-- its place. Otherwise one that asks often would get single calls where others get whole turns.
+-- Where a limit resets, there is no such grant.
 
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
 -- none, and it leaves the line. `first_due` is when the call of the first client was due when it

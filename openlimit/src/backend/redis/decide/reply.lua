@@ -5,7 +5,7 @@ local ask_in, place = share_in or turn_in or 0, 0
 if #line > 0 or turn_in then
   local entry = 1
   while line[entry] and line[entry] ~= client() do entry = entry + 3 end
-  if line[entry] and (granted > 0 or not turn_in) then
+  if line[entry] and (granted > 0 and entry == 1 or not turn_in) then
     leave_line(entry)
     entry = #line + 1
   end

@@ -232,6 +232,25 @@ fn a_call_behind_a_slot_of_its_client_delays_no_call_in_line() {
 }
 
 #[test]
+fn a_client_that_is_granted_a_call_before_its_turn_keeps_its_place() {
+    let mut world = World::start(SLOW);
+    let [mut holder, mut first, mut second, mut third] = [(); 4].map(|()| world.client());
+    // The tokens of ten seconds.
+    world.call(&mut holder, [0, 500_000]);
+    for (client, place) in [&mut first, &mut second, &mut third].into_iter().zip(1..) {
+        for _ in 0..2 {
+            client.join([1, 3_000]);
+        }
+        assert_eq!(world.exchange(client).place, place);
+    }
+    world.give_all_back(&mut holder);
+    world.exchange(&mut holder);
+    second.slots.ask_at = 0;
+    let reply = world.exchange(&mut second);
+    assert_eq!((reply.granted(), reply.place), (1, 2), "{reply:?}");
+}
+
+#[test]
 fn clients_in_line_take_turns_of_a_quarter_of_the_burst() {
     let mut world = World::start(SLOW);
     let mut holder = world.short_look_ahead_client();
