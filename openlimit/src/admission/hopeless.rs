@@ -100,6 +100,7 @@ impl Admission {
             let (all, before) = &ahead[1];
             let passes = |head: &Waiter, above: &Waiter| self.will_pass(head, above, all, before.0, now);
             let Some((key, waiter)) = walk.next(passes) else { break };
+            *checked += 1;
             let has_deadline = waiter.deadline() != u64::MAX;
             let is_below = !reserve.is_any() || reserve.is_below(waiter.urgency.priority());
             let (asked, before) = &ahead[usize::from(is_below)];
@@ -109,7 +110,6 @@ impl Admission {
             if has_deadline && wait > left_to(waiter, now) {
                 refusals.push((key, waiter.timed_out(wait, limit, now)));
                 if walk.was_overtaken() {
-                    *checked += 1;
                     return (refusals, false);
                 }
             } else {
@@ -121,7 +121,6 @@ impl Admission {
                     }
                 }
             }
-            *checked += 1;
             left -= usize::from(has_deadline);
         }
         (refusals, true)

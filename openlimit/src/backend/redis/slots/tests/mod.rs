@@ -250,14 +250,10 @@ fn an_older_copy_of_the_state_is_noticed_although_others_were_granted_as_much_si
     let mut world = World::start(SLOW);
     let (mut client, mut other) = (world.client(), world.client());
     world.call(&mut client, [20, 0]);
-    let copies: Vec<(String, Vec<u8>)> =
-        client.keys.iter().map(|key| (key.clone(), world.get(key))).collect();
+    let copies = world.copies(&client.keys);
     world.call(&mut client, [150, 0]);
-    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
     // A replica that lagged takes over, and another client comes first.
-    for (key, value) in copies {
-        redis::cmd("SET").arg(key).arg(value).exec(&mut world.connection).unwrap();
-    }
+    world.restore(&copies);
     world.call(&mut other, [1, 0]);
     world.call(&mut other, [1, 0]);
     client.join([1, 0]);
@@ -276,11 +272,10 @@ fn an_older_copy_of_the_state_is_noticed_although_another_state_began_since() {
     // The buckets stand idle.
     world.pass(Duration::from_secs(10));
     world.learn(&mut client);
-    let copy = world.get(&client.keys[0]);
+    let state = world.copies(&client.keys[..1]);
     for lost in [1, 2] {
         world.call(&mut client, [150, 0]);
-        redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
-        redis::cmd("SET").arg(&client.keys[0]).arg(&copy).exec(&mut world.connection).unwrap();
+        world.restore(&state);
         client.join([1, 0]);
         let reply = world.exchange(&mut client);
         assert!(reply.buckets[0].level > 145_000_000, "{lost}: {reply:?}");
@@ -292,11 +287,10 @@ fn an_older_copy_of_the_state_is_noticed_although_another_state_began_since() {
 #[test]
 fn an_older_copy_of_the_state_is_noticed_by_a_client_that_came_after_it() {
     let (mut world, mut other, _) = World::of_two();
-    let copy = world.get(&other.keys[0]);
+    let state = world.copies(&other.keys[..1]);
     let mut client = world.client();
     world.call(&mut client, [150, 0]);
-    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
-    redis::cmd("SET").arg(&client.keys[0]).arg(copy).exec(&mut world.connection).unwrap();
+    world.restore(&state);
     // Another client comes first, and is granted as many calls.
     world.call(&mut other, [1, 0]);
     client.join([1, 0]);
@@ -309,19 +303,18 @@ fn a_state_beside_the_one_that_was_seen_was_not_idle_for_it() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     world.call(&mut client, [1, 0]);
-    let seen = client.keys.each_ref().map(|key| (key.clone(), world.get(key)));
+    let seen = world.copies(&client.keys);
     redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
     // The other state stands idle meanwhile.
     let mut other = world.client();
     world.learn(&mut other);
     world.pass(Duration::from_secs(10));
     world.learn(&mut other);
-    let beside = world.get(&client.keys[0]);
-    redis::cmd("MSET").arg(&seen).exec(&mut world.connection).unwrap();
+    let beside = world.copies(&client.keys[..1]);
+    world.restore(&seen);
     world.call(&mut client, [150, 0]);
 
-    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
-    redis::cmd("SET").arg(&client.keys[0]).arg(beside).exec(&mut world.connection).unwrap();
+    world.restore(&beside);
     client.join([1, 0]);
     let reply = world.exchange(&mut client);
     assert!(reply.buckets[0].level > 145_000_000, "{reply:?}");

@@ -409,6 +409,22 @@ impl World {
         redis::cmd("GET").arg(key).query(&mut self.connection).unwrap()
     }
 
+    /// Returns for how many seconds a key is kept.
+    pub(super) fn kept_for(&mut self, key: &str) -> u64 {
+        redis::cmd("TTL").arg(key).query(&mut self.connection).unwrap()
+    }
+
+    /// Returns copies of what these keys hold.
+    pub(super) fn copies(&mut self, keys: &[String]) -> Vec<(String, Vec<u8>)> {
+        keys.iter().map(|key| (key.clone(), self.get(key))).collect()
+    }
+
+    /// Replaces all that the server holds by copies.
+    pub(super) fn restore(&mut self, copies: &[(String, Vec<u8>)]) {
+        redis::cmd("FLUSHALL").exec(&mut self.connection).unwrap();
+        redis::cmd("MSET").arg(copies).exec(&mut self.connection).unwrap();
+    }
+
     /// Deletes the state. From then on only the clients know what was in the buckets. The first one
     /// that comes does not know what others were granted since its last reply, and as much may be
     /// granted again.

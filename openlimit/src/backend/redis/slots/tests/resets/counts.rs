@@ -77,7 +77,7 @@ fn the_state_is_kept_until_the_windows_have_taken_its_debts() {
     charge(&mut world, &mut client, AMOUNT);
     client.slots.owe(&Amounts::Few([10 * AMOUNT, 0, 0]), world.clock);
     world.exchange(&mut client);
-    let kept: u64 = redis::cmd("TTL").arg(&client.keys[0]).query(&mut world.connection).unwrap();
+    let kept = world.kept_for(&client.keys[0]);
     // The world keeps all states for `KEPT` seconds, as if that were two windows.
     assert!(kept >= 11 * KEPT / 2, "{kept}");
 }
