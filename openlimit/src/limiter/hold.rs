@@ -215,7 +215,7 @@ impl State {
 
     /// Ends all holds.
     fn release(&mut self, now: u64) {
-        self.forget_reason();
+        self.forget_reason(now);
         self.admission.release(now);
     }
 
@@ -224,7 +224,7 @@ impl State {
         self.admission.end_probe(charge, true, now);
         let backend = &self.admission.backend;
         if !backend.is_shut(now) {
-            self.forget_reason();
+            self.forget_reason(now);
         } else if was_exhausted && !backend.is_exhausted() {
             // Why a limit is on hold was not noted while a quota was used up.
             let ends = (0..backend.look(now).len()).map(|place| backend.limit_held_until(place));
@@ -234,11 +234,22 @@ impl State {
         }
     }
 
-    /// Forgets why this process last held the limiter.
-    pub(super) fn forget_reason(&mut self) {
-        if let Some(uncommon) = self.uncommon.changed() {
-            uncommon.held_for = None;
+    /// Forgets why this process last held the limiter, as the hold is over.
+    ///
+    /// A call that the hold has refused asks for the reason when it is polled, which may be later.
+    /// In memory there is no other process, so the reason is kept for that.
+    pub(super) fn forget_reason(&mut self, now: u64) {
+        let is_shared = self.is_shared();
+        let Some(uncommon) = self.uncommon.changed() else { return };
+        match &mut uncommon.held_for {
+            Some(held) if !is_shared => held.until = held.until.min(now),
+            held_for => *held_for = None,
         }
+    }
+
+    /// Returns true if other processes may hold calls, too.
+    fn is_shared(&self) -> bool {
+        self.admission.backend.lasts() < u64::MAX
     }
 
     /// Notes why this process holds calls, unless a hold of its own ends later. A quota that is
@@ -258,7 +269,7 @@ impl State {
     /// Returns the reason of the hold at `now`.
     fn reason(&self, now: u64) -> Arc<str> {
         let is_exhausted = self.is_exhausted();
-        let lasts = |held: &OwnHold| now < held.until.saturating_add(OWN_FOR);
+        let lasts = |held: &OwnHold| !self.is_shared() || now < held.until.saturating_add(OWN_FOR);
         // Another process may have found that a quota is used up, long after a hold of this one. A
         // closed limiter does not know if one is, so either may be the reason there.
         let may_be_used_up = self.admission.backend.is_exhausted();

@@ -50,7 +50,7 @@ impl Core {
         let mut done = None;
         self.update(|state, now, _| {
             let plan = self.plan.now();
-            state.forget_reason();
+            state.forget_reason(now);
             state.admission.reset(&self.starting(&plan), now);
             done = Some(());
         });

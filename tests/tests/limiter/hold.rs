@@ -161,6 +161,27 @@ fn a_hold_that_is_over_is_not_why_a_call_is_refused() {
     assert!(matches!(refusal, AcquireError::WouldWait { .. }), "{refusal}");
 }
 
+#[test]
+fn a_call_that_a_hold_has_refused_says_why_however_late_it_is_polled() {
+    type End = fn(&ManualClock, &RateLimiter);
+    let ends: [End; 3] = [
+        |_, limiter| limiter.release().expect("it is built"),
+        |_, limiter| limiter.reset().expect("it is built"),
+        |clock, _| clock.advance(secs(60)),
+    ];
+    for end in ends {
+        let clock = ManualClock::new();
+        let limiter = limiter(&clock);
+        let mut calls = crowd(&limiter, 10);
+        assert_eq!(over(&mut calls), 10);
+        let mut call = Call::start(limiter.acquire(Cost::new()).timeout(secs(1)));
+        limiter.hold(secs(30), "429 Too Many Requests").expect("it is built");
+        end(&clock, &limiter);
+        let refusal = call.over().expect("it is over").expect_err("the hold is longer than its timeout");
+        assert!(refusal.to_string().contains("429 Too Many Requests"), "{refusal}");
+    }
+}
+
 fn two_limits(clock: &ManualClock) -> RateLimiter {
     let limits = plain(clock).requests(Rate::per_second(10)).tokens(Rate::per_second(1_000));
     limits.tokens(Rate::per_day(50_000)).build().expect("valid rates")
