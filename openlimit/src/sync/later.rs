@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -26,7 +27,11 @@ enum Later {
 
 thread_local! {
     /// What is put off on this thread; `None` if nothing runs.
-    static PUT_OFF: RefCell<Option<VecDeque<Later>>> = const { RefCell::new(None) };
+    ///
+    /// It has no destructor, so it is there until the thread has ended: other values of the thread
+    /// may be dropped last, and end calls then.
+    static PUT_OFF: RefCell<ManuallyDrop<Option<VecDeque<Later>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Runs `work`, and then what was [put off](run_later) meanwhile on this thread.
@@ -50,7 +55,7 @@ pub(crate) fn run_later(task: Arc<dyn Task>) {
     let mut task = Some(task);
     // Without a list, the thread ends.
     _ = PUT_OFF.try_with(|tasks| {
-        if let Some(tasks) = &mut *tasks.borrow_mut() {
+        if let Some(tasks) = &mut **tasks.borrow_mut() {
             tasks.extend(task.take().map(Later::Run));
         }
     });
@@ -62,7 +67,7 @@ pub(crate) fn run_later(task: Arc<dyn Task>) {
 /// Calls these wakers when the work that runs on this thread is over. Leaves them if there is none.
 pub(super) fn wake_later(wakers: &mut Vec<Waker>) {
     _ = PUT_OFF.try_with(|tasks| {
-        if let Some(tasks) = &mut *tasks.borrow_mut() {
+        if let Some(tasks) = &mut **tasks.borrow_mut() {
             tasks.extend(wakers.drain(..).map(Later::Wake));
         }
     });
@@ -80,6 +85,50 @@ impl Drop for Rest {
                 Later::Wake(waker) => _ = contain(|| waker.wake()),
             }
         }
-        _ = PUT_OFF.try_with(RefCell::take);
+        _ = PUT_OFF.try_with(|tasks| tasks.borrow_mut().take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::{Task, in_order, run_later};
+
+    #[test]
+    fn a_value_that_is_dropped_last_as_its_thread_ends_sets_off_what_runs_after_its_work() {
+        static DONE: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+        let done = |what| DONE.lock().expect("no thread panics").push(what);
+
+        struct Last;
+
+        impl Drop for Last {
+            fn drop(&mut self) {
+                in_order(|| {
+                    run_later(Arc::new(Next));
+                    DONE.lock().expect("no thread panics").push("its work");
+                });
+            }
+        }
+
+        struct Next;
+
+        impl Task for Next {
+            fn run(self: Arc<Self>) {
+                DONE.lock().expect("no thread panics").push("the next task");
+            }
+        }
+
+        thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+        let thread = thread::spawn(move || {
+            // What a thread uses first is dropped last.
+            LAST.set(Some(Last));
+            in_order(|| done("other work"));
+        });
+        thread.join().expect("no thread panics");
+        let done = DONE.lock().expect("no thread panics");
+        assert_eq!(*done, ["other work", "its work", "the next task"]);
     }
 }
