@@ -14,7 +14,7 @@ use super::progress::{Progress, Step, Woken};
 use crate::error::AcquireError;
 use crate::limits::Name;
 use crate::queue::Urgency;
-use crate::sync::{Holder, Mutex, MutexGuard, Task, in_order, run_later, wake_all};
+use crate::sync::{Holder, Mutex, MutexGuard, Task, contain, in_order, run_later, wake_all};
 
 /// A call in the queues, as its future holds it. It leaves them when this is dropped.
 pub(in super::super) struct Waiting(Arc<Call>);
@@ -48,18 +48,21 @@ impl Waiting {
     /// Returns the levels that the call has departed from, or why it was refused.
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<Box<[Level]>, Box<AcquireError>>> {
         // Wakers are foreign code, so they are cloned and dropped outside of the lock.
-        let mut waker = context.waker().clone();
+        let waker = context.waker().clone();
         // In a forked child, calls that waited before the fork never finish.
         let Some(mut progress) = self.0.lock() else { return Poll::Pending };
         let Some(end) = progress.end.take() else {
-            mem::swap(&mut progress.waker, &mut waker);
+            let replaced = mem::replace(&mut progress.waker, waker);
             let waits = progress.long_waits();
             drop(progress);
+            contain(|| drop(replaced));
             waits.into_iter().for_each(|(limiter, wait)| limiter.core().tell(Some(wait)));
             return Poll::Pending;
         };
         let levels = mem::take(&mut progress.levels);
         drop(progress);
+        // What it was granted would be lost if it panicked.
+        contain(|| drop(waker));
         Poll::Ready(end.map(|()| levels))
     }
 

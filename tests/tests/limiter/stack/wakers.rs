@@ -57,3 +57,30 @@ fn a_waker_may_poll_or_drop_the_stacked_call_that_made_room() {
         assert_eq!(is_done.recv_timeout(secs(20)), Ok(true), "it hangs");
     }
 }
+
+#[test]
+fn a_waker_that_panics_when_it_is_replaced_ends_no_wait() {
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a panic of the waker"));
+        }
+    }
+
+    let clock = ManualClock::new();
+    let (inner, outer) = (a_day(&clock, 1), a_day(&clock, 1));
+    let last = outer.try_acquire(Cost::new()).expect("it is new");
+    let mut stacked = Stack::of((&inner, &outer)).acquire(Cost::new());
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(!poll(&mut stacked, &waker));
+    // The call has the last one now.
+    drop(waker);
+    assert!(!poll(&mut stacked, Waker::noop()));
+    last.cancel();
+    assert!(poll(&mut stacked, Waker::noop()));
+}
