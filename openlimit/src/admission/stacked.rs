@@ -108,13 +108,15 @@ impl Admission {
         self.shed(key, now, wakers).map_or(Ok(()), Err)
     }
 
-    /// Returns since when the call of this key is due, if it is its turn.
+    /// Returns since when the call of this key is due, if it is its turn. That is no earlier than the
+    /// moment at which the call before it was charged or left.
     pub(crate) fn turn(&mut self, key: Key, now: u64) -> Option<Due> {
         if self.exhausted(now).is_some() {
             return None;
         }
         let (head, due) = self.head_due(now)?;
-        (head == key && due.at <= now).then_some(due)
+        let since = self.seldom.get().since;
+        (head == key && due.at <= now).then(|| Due { at: due.at.max(since), ..due })
     }
 
     /// Lets the call of this key depart, whose [turn](Self::turn) it is.

@@ -56,6 +56,25 @@ fn a_call_that_waits_for_one_limiter_is_charged_in_none() {
 }
 
 #[test]
+fn a_call_that_departs_because_the_one_before_it_leaves_is_charged_as_of_that_moment() {
+    let clock = ManualClock::new();
+    let limiter =
+        || plain(&clock).jitter(millis(50)).tokens(Rate::per_second(100)).build().expect("valid rates");
+    let (tenant, account, twin) = (limiter(), limiter(), limiter());
+    let stack = Stack::of((&tenant, &account));
+    drop(tenant.try_acquire(90).expect("there is room"));
+    let large = Call::start(stack.acquire(50));
+    let small = Call::start(stack.acquire(5));
+    clock.advance(millis(100));
+    assert!(large.wakes() + small.wakes() == 0);
+    drop(large);
+    assert_eq!(small.admitted().waited(), millis(100));
+    drop(twin.try_acquire(5).expect("there is room"));
+    let full_in = |limiter: &RateLimiter| limiter.status().expect("it is built").limits[0].full_in;
+    assert_eq!(full_in(&account), full_in(&twin));
+}
+
+#[test]
 fn a_call_departs_at_the_last_of_the_moments_that_its_limiters_ask_for() {
     let clock = ManualClock::new();
     let limiters = [10, 20, 40, 80].map(|rate| tokens(&clock, "level", rate));
