@@ -53,9 +53,9 @@ use crate::limits::Percent;
 /// A call that would have to wait for more than two look-aheads is not granted yet. Its process
 /// stands in line, and asks again: at least once a second, and up to a hundred times a second while
 /// its turn may come soon or other processes give something back. The further back, the less often
-/// it asks. While there is a line, its processes take turns, and others join it at the end. A
-/// process does not wait for its turn if there is room for the next calls of all before it, too,
-/// unless a limit resets. If one dies in line, the others wait for it for up to a second, two
+/// it asks. While there is a line, its processes take turns, and others join it at the end. Before
+/// its turn, a process is granted one call if there is room for the next calls of all before it,
+/// too, unless a limit resets. If one dies in line, the others wait for it for up to a second, two
 /// look-aheads and 50 ms.
 ///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that

@@ -36,7 +36,8 @@
 -- another client is granted one call, too, if there is room beside it for the first calls of all
 -- clients before it. Such a call delays none of them: one that departs later needs that room at that
 -- moment, since nothing leaks from an empty bucket. It is no turn, so a client that wants more keeps
--- its place. Otherwise one that asks often would get single calls where others get whole turns.
+-- its place. Otherwise one that asks often would get single calls where others get whole turns. And
+-- it gets one such call until its turn, or one that asks often would get many more than others.
 -- Where a limit resets, there is no such grant.
 
 -- A client asks again in time, or loses its place. If it wants no more calls, its next batch has
@@ -115,11 +116,11 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
   local is_next = #line == 0 or line[1] == client() and (granted == 0 or #line == 3 or turn_with <= 1)
   if not is_next and granted == 0 then
     local before = 0
+    is_next = true
     for entry = 1, #line, 3 do
-      if line[entry] == client() then break end
+      if line[entry] == client() then is_next = line[entry + 1] % 1 == 0; break end
       before = before + line[entry + 2]
     end
-    is_next = true
     is_next = is_next and max(level$, due) + before + weight$ <= fit$ --leaks
     is_next = false --resets
   end

@@ -5,13 +5,15 @@ local ask_in, place = share_in or turn_in or 0, 0
 if #line > 0 or turn_in then
   local entry = 1
   while line[entry] and line[entry] ~= client() do entry = entry + 3 end
+  local early = 0
+  if entry > 1 then early = granted > 0 and 0.5 or (line[entry + 1] or 0) % 1 end
   if line[entry] and (granted > 0 and entry == 1 or not turn_in) then
     leave_line(entry)
     entry = #line + 1
   end
   if turn_in then
     if entry < 3 * MOST_IN_LINE then
-      line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE
+      line[entry], line[entry + 1] = client(), now + math.ceil((min(turn_in, LONGEST_PAUSE) + 2 * look_ahead) / 1000) + GRACE + early
       line[entry + 2] = takes
     end
     place = (entry + 2) / 3

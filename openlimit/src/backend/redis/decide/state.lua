@@ -22,7 +22,7 @@ local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
--- turn takes.
+-- turn takes. The second one is half a microsecond more if it was granted a call before its turn.
 local line = {}
 -- Of the limits that reset. It also says if this client `updates` limits that are counted in
 -- windows.

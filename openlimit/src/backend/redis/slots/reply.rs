@@ -217,7 +217,10 @@ impl Slots {
         }
         // The batch may not be on its way yet, on a busy machine.
         let asks = || self.in_flight.is_some() || self.next_batch(queue, now) <= now;
-        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && asks();
+        // When calls that the last reply kept back are asked for again.
+        let asks_from = self.ask_at.max(self.below_at);
+        let is_late = || asks() && (asks_from <= self.seen_at || now > asks_from + self.trips());
+        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && is_late();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }

@@ -192,6 +192,17 @@ fn clients_with_one_caller_each_do_not_wait_for_their_turns_while_there_is_room(
     assert!(share >= exact - 0.02, "sixteen clients used {share} of the limit, exact refunds {exact}");
 }
 
+/// Every other client makes small calls. Those that were granted some ask more often for more.
+#[test]
+fn clients_with_small_calls_beside_large_ones_are_granted_as_many() {
+    let server = RedisServer::start();
+    let mut connection = server.connect();
+    let of = Loop { holds: Duration::from_millis(20), smaller: 100, ..even(100_000, 1, 64, 47_000, 10) };
+    let Figures { share, admitted, .. } = Run::new(of, 4, &mut connection).run();
+    let [one, other] = [admitted[1], admitted[3]];
+    assert!(share >= 0.99 && one.min(other) * 5 >= one.max(other) * 4, "{share}: {admitted:?}");
+}
+
 /// Every other client makes small calls.
 #[test]
 fn large_calls_and_small_calls_of_other_clients_keep_neither_back() {

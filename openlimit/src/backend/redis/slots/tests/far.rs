@@ -232,22 +232,34 @@ fn a_call_behind_a_slot_of_its_client_delays_no_call_in_line() {
 }
 
 #[test]
-fn a_client_that_is_granted_a_call_before_its_turn_keeps_its_place() {
+fn a_client_is_granted_one_call_before_its_turn_and_keeps_its_place() {
     let mut world = World::start(SLOW);
     let [mut holder, mut first, mut second, mut third] = [(); 4].map(|()| world.client());
     // The tokens of ten seconds.
     world.call(&mut holder, [0, 500_000]);
-    for (client, place) in [&mut first, &mut second, &mut third].into_iter().zip(1..) {
-        for _ in 0..2 {
-            client.join([1, 3_000]);
+    let clients = [(&mut first, 2, 3_000), (&mut second, 4, 1_000), (&mut third, 2, 3_000)];
+    for ((client, calls, tokens), place) in clients.into_iter().zip(1..) {
+        for _ in 0..calls {
+            client.join([1, tokens]);
         }
         assert_eq!(world.exchange(client).place, place);
     }
     world.give_all_back(&mut holder);
     world.exchange(&mut holder);
-    second.slots.ask_at = 0;
-    let reply = world.exchange(&mut second);
-    assert_eq!((reply.granted(), reply.place), (1, 2), "{reply:?}");
+    let mut ask = |client: &mut Tenant, granted, place| {
+        client.slots.ask_at = 0;
+        let reply = world.exchange(client);
+        assert_eq!((reply.granted(), reply.place), (granted, place), "{reply:?}");
+        // 3 000 tokens leak.
+        world.pass(Duration::from_millis(60));
+    };
+    // There is room for more than one of its calls.
+    ask(&mut second, 1, 2);
+    ask(&mut second, 0, 2);
+    ask(&mut first, 1, 3);
+    ask(&mut second, 2, 3);
+    // It had its turn, and waits for the next one.
+    ask(&mut second, 1, 0);
 }
 
 #[test]

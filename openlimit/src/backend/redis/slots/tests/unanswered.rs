@@ -13,9 +13,14 @@ const MS: u64 = 1_000_000;
 
 /// Ends the timeout of a call that arrived 5 ms ago. Returns for how long the server was silent, if
 /// that is the reason.
-fn expire(client: &Tenant, [requests, tokens]: [u64; 2], now: u64) -> Option<Duration> {
+fn expire(client: &Tenant, amounts: [u64; 2], now: u64) -> Option<Duration> {
+    expire_after(5 * MS, client, amounts, now)
+}
+
+/// Ends the timeout of a call that has waited for so long.
+fn expire_after(waited: u64, client: &Tenant, [requests, tokens]: [u64; 2], now: u64) -> Option<Duration> {
     let amounts = Amounts::Few([requests, tokens, 0]);
-    let waiter = Waiter::new(amounts, now - 5 * MS, Urgency::default().within(5 * MS));
+    let waiter = Waiter::new(amounts, now - waited, Urgency::default().within(waited));
     match client.slots.expire(&waiter, &client.queue, 0, now) {
         Refusal::Undecided { error, .. } => match error.problem() {
             StoreProblem::TimedOut(silence) => Some(*silence),
@@ -70,6 +75,25 @@ fn a_timeout_that_ends_while_the_call_of_another_client_goes_first_is_the_limit_
     client.join([1, 1]);
     client.slots.ask_at = world.clock + 20 * MS;
     assert_eq!(expire(&client, [1, 1], world.clock + MS), None);
+}
+
+#[test]
+fn a_timeout_that_ends_while_a_client_in_line_asks_again_is_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let (mut large, mut small) = (world.short_look_ahead_client(), world.short_look_ahead_client());
+    world.call(&mut large, [180, 0]);
+    large.join([180, 0]);
+    world.exchange(&mut large);
+    small.join([1, 0]);
+    assert_eq!(world.exchange(&mut small).place, 2);
+    // There is room for the small call, but the large one goes first.
+    world.pass(Duration::from_millis(50));
+    small.slots.ask_at = world.clock;
+    assert!(small.slots.collect(&small.queue, false, world.clock).is_ok());
+    let expire = |now| expire_after(now, &small, [1, 0], now);
+    assert_eq!(expire(world.clock + MS), None);
+    // The reply takes longer than it ever should.
+    assert!(expire(world.clock + 50 * MS).is_some());
 }
 
 #[test]
