@@ -17,11 +17,10 @@
 //! `k = 40 << 32 | 9` and `c = h ^ k`. A text is found there if its length is `k >> 32` and its
 //! hash is `c ^ k`.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::text_hash;
 use crate::tokenizer::encoding::Encoding;
 
 /// The shortest text in the memo, in bytes. Counting a shorter one takes no longer than finding
@@ -33,8 +32,6 @@ const SLOTS: usize = 1 << 14;
 
 static MEMO: [Remembered; SLOTS] =
     [const { Remembered { count: AtomicU64::new(0), check: AtomicU64::new(0) } }; SLOTS];
-
-static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 struct Remembered {
     /// The length of the text, which is never zero, and the count: 32 bits each.
@@ -53,11 +50,7 @@ pub(super) fn count(encoding: Encoding, text: &str, count: impl FnOnce() -> usiz
 }
 
 fn remembered(encoding: Encoding, text: &str, length: u32, count: impl FnOnce() -> usize) -> usize {
-    let mut hasher = SEED.build_hasher();
-    hasher.write(text.as_bytes());
-    hasher.write_u8(encoding as u8);
-    let hash = hasher.finish();
-
+    let hash = text_hash::hash(text.as_bytes(), encoding as u8);
     let slot = &MEMO[hash as usize % SLOTS];
     let known = slot.count.load(Relaxed);
     if known >> 32 == u64::from(length) && slot.check.load(Relaxed) == hash ^ known {
