@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{env, error, fs};
 
 use self::layout::{
-    COMMON, EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
+    EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
 };
 
 #[path = "src/tokenizer/counter/layout.rs"]
@@ -44,24 +44,15 @@ fn main() -> Result<(), Box<dyn error::Error>> {
 /// Returns the tables of an encoding, in the order in which `Vocabulary::new` splits them.
 fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     let mut pairs = vec![EMPTY_RANK; 1 << 16];
-    let mut common = vec![0; 1 << COMMON];
     let mut short = Table::<u64>::new(layout.short);
     let mut medium = Table::<u128>::new(layout.medium);
     let (mut long, mut texts) = (vec![0_u64; 1 << layout.long], Vec::<u8>::new());
     let mut cuts = vec![0_u8; 1 << (layout.cuts - 3)];
 
-    // Tokens come by rank, and those of low ranks are the most common. The first one takes a slot.
     // The single bytes have no rank here.
-    let occupy = |common: &mut [u64], key: u64| {
-        let slot = &mut common[(key.hash() >> (64 - COMMON)) as usize];
-        if *slot == 0 {
-            *slot = key;
-        }
-    };
     for byte in 0..0x80 {
         let key = short_key(&[byte], 0, 1);
         short.insert(key, EMPTY_RANK);
-        occupy(&mut common, key);
     }
 
     let (mut start, mut rank) = (1, 0_u32);
@@ -72,7 +63,6 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
             length @ ..=8 => {
                 let key = short_key(token, 0, length);
                 short.insert(key, rank);
-                occupy(&mut common, key);
             }
             length @ ..=16 => medium.insert(medium_key(token, 0, length), rank),
             length => {
@@ -101,7 +91,6 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     }
 
     let mut tables: Vec<u8> = pairs.into_iter().flat_map(u32::to_le_bytes).collect();
-    tables.extend(common.into_iter().flat_map(u64::to_le_bytes));
     tables.extend(short.keys.into_iter().flat_map(u64::to_le_bytes));
     tables.extend(short.ranks.into_iter().flat_map(u32::to_le_bytes));
     tables.extend(medium.keys.into_iter().flat_map(u128::to_le_bytes));

@@ -27,9 +27,6 @@ pub(crate) const CL100K_BASE: Layout = Layout { short: 17, medium: 15, long: 11,
 pub(crate) const P50K_BASE: Layout = R50K_BASE;
 pub(crate) const R50K_BASE: Layout = Layout { short: 16, medium: 14, long: 8, cuts: 19 };
 
-/// Slots for the most common tokens of up to 8 bytes, as a power of two: 128 KB.
-pub(crate) const COMMON: u32 = 14;
-
 /// The rank of a pair of bytes that is not a token.
 pub(crate) const EMPTY_RANK: u32 = u32::MAX;
 
@@ -45,8 +42,19 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
         Some(bytes) => u64::from_le_bytes(*bytes),
         None => u64::from_le_bytes(last(text, start)),
     };
-    !bytes & (u64::MAX >> (64 - 8 * length))
+    !bytes & BYTES[length]
 }
+
+/// The bits of each number of bytes.
+const BYTES: [u64; 9] = {
+    let mut bytes = [0; 9];
+    let mut length = 1;
+    while length <= 8 {
+        bytes[length] = u64::MAX >> (64 - 8 * length);
+        length += 1;
+    }
+    bytes
+};
 
 /// Returns the key of 1 to 16 bytes of the text.
 #[inline(always)]

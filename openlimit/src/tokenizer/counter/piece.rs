@@ -1,11 +1,12 @@
 //! Counts a single piece.
 
 use super::cache::{self, Cache};
+use super::layout::{medium_key, short_key};
+use super::long;
 use super::merge::{self, SHORT};
 use super::vocabulary::Vocabulary;
-use super::{layout, long};
 
-/// Counts the tokens of these bytes of the text, which may be a token.
+/// Counts the tokens of these bytes of the text.
 #[inline(always)]
 pub(super) fn any(
     vocabulary: &Vocabulary,
@@ -15,22 +16,27 @@ pub(super) fn any(
     end: usize,
 ) -> usize {
     match end - start {
-        1 => 1,
+        length @ ..=cache::SHORT => {
+            let key = short_key(text, start, length);
+            cache.count_short(key, || unknown(vocabulary, key.into()))
+        }
+        length @ ..=cache::LONGEST => keyed(vocabulary, cache, medium_key(text, start, length)),
         _ if vocabulary.has(text, start, end) => 1,
-        length @ ..=cache::LONGEST => keyed(vocabulary, cache, layout::medium_key(text, start, length)),
         _ => cut(vocabulary, cache, &text[start..end]),
     }
 }
 
-/// Counts the tokens of the piece with this key, which is not a token.
-#[inline(never)]
+/// Counts the tokens of the piece with this key.
+#[inline(always)]
 pub(super) fn keyed(vocabulary: &Vocabulary, cache: &mut Cache, key: u128) -> usize {
+    cache.count(key, || unknown(vocabulary, key))
+}
+
+#[inline(never)]
+fn unknown(vocabulary: &Vocabulary, key: u128) -> usize {
     // The bytes of a key are inverted, and zeros follow them.
     let (bytes, length) = ((!key).to_le_bytes(), 16 - key.leading_zeros() as usize / 8);
-    match length {
-        ..=cache::LONGEST => cache.count(key, || merged(vocabulary, &bytes[..length])),
-        _ => cut(vocabulary, cache, &bytes),
-    }
+    if vocabulary.has(&bytes, 0, length) { 1 } else { merged(vocabulary, &bytes[..length]) }
 }
 
 /// Counts a piece that is too long for the cache. It is cut where no token can cross, and its parts

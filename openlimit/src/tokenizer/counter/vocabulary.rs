@@ -7,10 +7,6 @@
 //! with open addressing. The keys of the first two are the bytes themselves, and an entry of the
 //! third says where the bytes are. A fourth table has the ranks of all pairs of bytes, by the pair.
 //!
-//! The most common tokens are in one more table of 128 KB, which is searched first. The processor
-//! seldom has all of the larger tables in its caches, but it soon has most of this one. A token has
-//! one slot there, and the slot holds the most common of its tokens, so there is no probing.
-//!
 //! For example, the 4 bytes of `hugs` are its key, and the hash of the key gives a slot. From there
 //! on, slots are compared with the key until one is free. None of them holds the key, so `hugs` is
 //! not a token of o200k.
@@ -19,7 +15,7 @@
 //! which no merge makes. So `ug`, whose rank is 846 in tiktoken, has 590.
 
 use super::layout::{
-    COMMON, EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
+    EMPTY_RANK, Layout, TokenKey, is_border, long_hash, medium_key, pair_index, place, short_key,
 };
 
 /// The rank of bytes that are not a token: higher than all others.
@@ -32,8 +28,6 @@ const LONGEST: usize = 128;
 pub(super) struct Vocabulary {
     /// The ranks of all pairs of bytes, with which merging begins.
     pairs: &'static [[u8; 4]],
-    /// The keys of the most common short tokens.
-    common: &'static [[u8; 8]],
     short: Table<8>,
     medium: Table<16>,
     /// For each longer token, where its bytes are in `texts`, its length and its rank.
@@ -47,13 +41,12 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     pub(super) const fn new(layout: &Layout, tables: &'static [u8]) -> Self {
         let (pairs, rest) = tables.split_at(4 << 16);
-        let (common, rest) = rest.split_at(8 << COMMON);
         let (short, rest) = Table::split(rest, layout.short);
         let (medium, rest) = Table::split(rest, layout.medium);
         let (long, rest) = rest.split_at(8 << layout.long);
         let (cuts, texts) = rest.split_at(1 << (layout.cuts - 3));
-        let (pairs, common, long) = (pairs.as_chunks().0, common.as_chunks().0, long.as_chunks().0);
-        Self { pairs, common, short, medium, long, cuts, cut_bits: layout.cuts, texts }
+        let (pairs, long) = (pairs.as_chunks().0, long.as_chunks().0);
+        Self { pairs, short, medium, long, cuts, cut_bits: layout.cuts, texts }
     }
 
     /// Returns the rank of the token that is these two bytes.
@@ -72,38 +65,14 @@ impl Vocabulary {
         }
     }
 
-    /// Returns whether this is the key of a common token. Other keys may be tokens all the same.
-    ///
-    /// Takes no branch, so the processor goes on while the slot is on its way from memory.
-    #[inline(always)]
-    pub(super) fn is_common(&self, key: u64) -> bool {
-        let slot = (key.hash() >> (64 - COMMON)) as usize & ((1 << COMMON) - 1);
-        u64::from_le_bytes(self.common[slot]) == key
-    }
-
-    /// Returns whether this is the key of a token that is in its first slot. Takes no branch.
-    #[inline(always)]
-    pub(super) fn is_at_once(&self, key: u64) -> bool {
-        self.short.first(key) == key
-    }
-
-    /// Returns whether this is the key of a token.
-    #[inline(always)]
-    pub(super) fn has_short(&self, key: u64) -> bool {
-        self.short.has(key)
-    }
-
-    /// Reads the first slot for the key of 9 to 16 bytes, so that it is in the processor's caches.
-    /// Returns a part of it.
+    /// Reads the first slot for this key, so that it is in the processor's caches. Returns a part of
+    /// it.
     #[inline(always)]
     pub(super) fn touch(&self, key: u128) -> u64 {
-        self.medium.first(key) as u64
-    }
-
-    /// Returns whether this is the key of a token of 9 to 16 bytes.
-    #[inline(always)]
-    pub(super) fn has_medium(&self, key: u128) -> bool {
-        self.medium.has(key)
+        match u64::try_from(key) {
+            Ok(key) => self.short.first(key),
+            Err(_) => self.medium.first(key) as u64,
+        }
     }
 
     /// Returns whether these bytes of the text are a token. A single byte is one, too.

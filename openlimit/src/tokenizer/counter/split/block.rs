@@ -17,10 +17,7 @@
 //!
 //! From the last start before it, the functions of the encoding take over for a piece.
 
-use super::planes;
-
-/// The bytes of a block.
-const BLOCK: usize = 64;
+use super::{BLOCK, Window, planes};
 
 /// The differences between the expressions of the encodings.
 pub(super) struct Rules {
@@ -29,27 +26,16 @@ pub(super) struct Rules {
     pub(super) cased: bool,
 }
 
-/// Returns a bit for each byte of the 64 from `start` on that is known to begin a piece, or is the
-/// end of the text. A piece begins at `start`, which has no bit.
+/// Returns a bit for each byte of the block that is known to begin a piece, or is the end of the
+/// text. A piece begins with the block, and has no bit. The text has `length` bytes from there on.
 #[inline(always)]
-pub(super) fn starts(text: &[u8], start: usize, rules: &Rules) -> u64 {
-    let rest = &text[start..];
-    if !matches!(rest, [first, second, ..] if (first | second).is_ascii()) {
+pub(super) fn starts(window: &Window, length: usize, rules: &Rules) -> u64 {
+    if !(window[0] | window[1]).is_ascii() {
         return 0;
     }
-    let (block, end) = match rest.first_chunk() {
-        Some(block) => (*block, None),
-        None => (padded(rest), Some(rest.len() as u32)),
-    };
-    Classes::of(&block).starts(end, rules)
-}
-
-/// Returns the last bytes of the text, followed by bytes that no text holds.
-#[inline(never)]
-fn padded(rest: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0xff; BLOCK];
-    block[..rest.len()].copy_from_slice(rest);
-    block
+    let (block, _) = window.split_first_chunk().expect("a window is longer than a block");
+    let end = (length < BLOCK).then_some(length as u32);
+    Classes::of(block).starts(end, rules)
 }
 
 /// The bytes of a block that are in each class.
@@ -164,7 +150,7 @@ fn numbers(digit: u64) -> u64 {
 mod tests {
     use super::{BLOCK, Classes, Rules, starts};
     use crate::tokenizer::counter::class::{self, LOWER, NEWLINE, NUMBER, SPACE, SYMBOL, UPPER};
-    use crate::tokenizer::counter::split::{Cl100k, O200k, Split};
+    use crate::tokenizer::counter::split::{Cl100k, O200k, Split, padded};
 
     #[test]
     fn each_byte_is_in_the_classes_of_its_character() {
@@ -217,7 +203,9 @@ mod tests {
             ends.push(S::end(text, ends[ends.len() - 1]));
         }
         for &at in &ends[..ends.len() - 1] {
-            let mut starts = starts(text, at, rules);
+            let rest = &text[at..];
+            let window = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
+            let mut starts = starts(&window, rest.len(), rules);
             for end in ends.iter().filter(|end| **end > at) {
                 if starts == 0 {
                     break;

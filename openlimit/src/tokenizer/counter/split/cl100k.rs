@@ -11,9 +11,9 @@
 //! \s
 //! ```
 
-use super::Split;
 use super::block::{self, Rules};
 use super::shared::{Blank, contraction, number};
+use super::{Split, Window};
 use crate::tokenizer::counter::class::{self, LETTER, NEWLINE, NUMBER, SYMBOL};
 
 pub(in super::super) struct Cl100k;
@@ -25,8 +25,8 @@ impl Split for Cl100k {
     }
 
     #[inline(always)]
-    fn starts(text: &[u8], start: usize) -> u64 {
-        block::starts(text, start, &Rules { cased: false })
+    fn starts(window: &Window, length: usize) -> u64 {
+        block::starts(window, length, &Rules { cased: false })
     }
 }
 

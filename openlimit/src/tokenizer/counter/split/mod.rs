@@ -32,15 +32,30 @@ pub(super) use self::gpt2::Gpt2;
 #[cfg(feature = "o200k")]
 pub(super) use self::o200k::O200k;
 
+/// The bytes that are split at once.
+pub(super) const BLOCK: usize = 64;
+
+/// A block of a text, and the bytes after it that are in the key of a piece that begins in it.
+pub(super) type Window = [u8; BLOCK + 16];
+
+/// Returns the window of the last bytes of a text. They are followed by bytes that no text holds.
+#[inline(never)]
+pub(super) fn padded(rest: &[u8]) -> Window {
+    let mut window = [0xff; _];
+    window[..rest.len()].copy_from_slice(rest);
+    window
+}
+
 /// The way in which an encoding splits text. `start` is the start of a piece, not the end of the
 /// text.
 pub(super) trait Split {
     /// Returns the end of the piece.
     fn end(text: &[u8], start: usize) -> usize;
 
-    /// Returns a bit for each of the next 64 bytes at which another piece begins, as far as they
-    /// are easy to split. `end` goes on from the last one.
-    fn starts(_text: &[u8], _start: usize) -> u64 {
+    /// Returns a bit for each byte of the block at which another piece begins, as far as it is easy
+    /// to split. `end` goes on from the last one. The window begins at the start of a piece, and
+    /// the text has `length` bytes from there on.
+    fn starts(_window: &Window, _length: usize) -> u64 {
         0
     }
 }

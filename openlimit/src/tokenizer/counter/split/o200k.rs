@@ -10,9 +10,9 @@
 //! \s+
 //! ```
 
-use super::Split;
 use super::block::{self, Rules};
 use super::shared::{Blank, contraction, number};
+use super::{Split, Window};
 use crate::tokenizer::counter::class::{
     self, LETTER, LOWER, MARK, NEWLINE, NUMBER, SYMBOL, UNCASED, UPPER, WHITESPACE,
 };
@@ -26,8 +26,8 @@ impl Split for O200k {
     }
 
     #[inline(always)]
-    fn starts(text: &[u8], start: usize) -> u64 {
-        block::starts(text, start, &Rules { cased: true })
+    fn starts(window: &Window, length: usize) -> u64 {
+        block::starts(window, length, &Rules { cased: true })
     }
 }
 
