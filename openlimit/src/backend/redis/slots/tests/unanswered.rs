@@ -97,6 +97,33 @@ fn a_timeout_that_ends_while_a_client_in_line_asks_again_is_the_limit_s() {
 }
 
 #[test]
+fn a_timeout_that_ends_long_after_a_batch_without_a_reply_is_not_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    client.join([1, 1]);
+    // It is in line, and takes along the call before its turn.
+    client.slots.ask_at = world.clock + 1_000 * MS;
+    client.slots.wants_news = true;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let expire = |now| expire_after(now, &client, [1, 1], now);
+    assert_eq!(expire(world.clock + MS), None);
+    assert!(expire(world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_call_above_without_a_reply_was_not_kept_back_because_one_below_was() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    client.join([1, 1]);
+    client.slots.below_at = world.clock + 1_000 * MS;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let now = world.clock + MS;
+    assert!(expire_after(now, &client, [1, 1], now).is_some());
+}
+
+#[test]
 fn a_batch_that_was_refused_and_may_have_been_decided_is_sent_again_when_the_limiter_is_used() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
