@@ -220,10 +220,10 @@ impl Slots {
         let asks = || is_in_flight || self.next_batch(queue, now) <= now;
         // Until when the last reply kept the call back, if it did.
         let waits_below = self.takes_share(waiter.amounts.as_slice()) || self.holds_up(queue, now);
-        let kept_until = if waits_below { self.below_at } else { self.ask_at };
+        let kept_until = self.ask_at.max(if waits_below { self.below_from(now) } else { 0 });
         let asks_from = if is_in_flight { self.asked_at } else { kept_until };
         let is_late = || asks() && (kept_until <= self.seen_at || now > asks_from + self.trips());
-        let is_silent = is_in_flight && self.seen_at < waiter.arrived || wait == 0 && is_late();
+        let is_silent = (wait == 0 || is_in_flight && self.seen_at < waiter.arrived) && is_late();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
