@@ -141,6 +141,7 @@ impl Slots {
         }
         self.is_update_sent = self.is_update_pending;
         self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
+        self.asked_at = now;
         self.flush_at = if self.ledger.is_pending() { now } else { u64::MAX };
         Some(batch.finish())
     }

@@ -215,12 +215,15 @@ impl Slots {
         if let Some(error) = self.away() {
             return Some(error.clone());
         }
+        let is_in_flight = self.in_flight.is_some();
         // The batch may not be on its way yet, on a busy machine.
-        let asks = || self.in_flight.is_some() || self.next_batch(queue, now) <= now;
-        // When calls that the last reply kept back are asked for again.
-        let asks_from = self.ask_at.max(self.below_at);
-        let is_late = || asks() && (asks_from <= self.seen_at || now > asks_from + self.trips());
-        let is_silent = self.in_flight.is_some() && self.seen_at < waiter.arrived || wait == 0 && is_late();
+        let asks = || is_in_flight || self.next_batch(queue, now) <= now;
+        // Until when the last reply kept the call back, if it did.
+        let waits_below = self.takes_share(waiter.amounts.as_slice()) || self.holds_up(queue, now);
+        let kept_until = self.ask_at.max(if waits_below { self.below_from(now) } else { 0 });
+        let asks_from = if is_in_flight { self.asked_at } else { kept_until };
+        let is_late = || asks() && (kept_until <= self.seen_at || now > asks_from + self.trips());
+        let is_silent = (wait == 0 || is_in_flight && self.seen_at < waiter.arrived) && is_late();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }

@@ -103,7 +103,7 @@ impl Slots {
 
     /// Returns true if the first call that no slot serves is one below that was kept back, and not
     /// for its share alone. Then those above wait for it.
-    fn holds_up(&self, queue: &Queue, now: u64) -> bool {
+    pub(super) fn holds_up(&self, queue: &Queue, now: u64) -> bool {
         if self.below_at == 0 {
             return false;
         }

@@ -64,6 +64,8 @@ pub(crate) struct Slots {
     pub(super) seen_at: u64,
     /// The calls in the batch in flight, in their order; `None` if no batch is in flight.
     pub(super) in_flight: Option<Vec<AskedCall>>,
+    /// When the last batch began.
+    pub(super) asked_at: u64,
     /// The usual time of a round trip; the largest value before the first reply.
     pub(super) usual_trip: u64,
     /// The same in the last reply for any key of the limiter.
@@ -235,6 +237,7 @@ impl Slots {
             below: VecDeque::new(),
             seen_at: 0,
             in_flight: None,
+            asked_at: 0,
             usual_trip: trip_of_all.get(),
             trip_of_all,
             seen_late_by: u64::MAX,

@@ -90,9 +90,57 @@ fn a_timeout_that_ends_while_a_client_in_line_asks_again_is_the_limit_s() {
     world.pass(Duration::from_millis(50));
     small.slots.ask_at = world.clock;
     assert!(small.slots.collect(&small.queue, false, world.clock).is_ok());
-    let expire = |now| expire_after(now, &small, [1, 0], now);
+    let asked_at = world.clock;
+    // Also of a call that has arrived since the last reply.
+    for arrived in [0, asked_at - 5 * MS] {
+        let expire = |now| expire_after(now - arrived, &small, [1, 0], now);
+        assert_eq!(expire(asked_at + MS), None);
+        // The reply takes longer than it ever should.
+        assert!(expire(asked_at + 50 * MS).is_some());
+    }
+}
+
+#[test]
+fn a_timeout_that_ends_long_after_a_batch_without_a_reply_is_not_the_limit_s() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    client.join([1, 1]);
+    // It is in line, and takes along the call before its turn.
+    client.slots.ask_at = world.clock + 1_000 * MS;
+    client.slots.wants_news = true;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let expire = |now| expire_after(now, &client, [1, 1], now);
     assert_eq!(expire(world.clock + MS), None);
-    // The reply takes longer than it ever should.
+    assert!(expire(world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_call_above_without_a_reply_was_not_kept_back_because_one_below_was() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    client.join([1, 1]);
+    client.slots.below_at = world.clock + 1_000 * MS;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let now = world.clock + MS;
+    assert!(expire_after(now, &client, [1, 1], now).is_some());
+}
+
+#[test]
+fn a_call_below_behind_one_above_in_line_waits_for_the_limit() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    // The second one is the share of the first one.
+    client.slots.limits = 1;
+    client.join([1, 0]);
+    client.join([1, 1]);
+    client.slots.ask_at = world.clock + MS;
+    world.clock += MS;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let expire = |now| expire_after(now, &client, [1, 1], now);
+    assert_eq!(expire(world.clock + MS), None);
     assert!(expire(world.clock + 50 * MS).is_some());
 }
 
