@@ -129,6 +129,25 @@ fn a_long_run_of_any_byte_counts_the_same() {
     }
 }
 
+/// A thread's cache has room for 8192 short pieces and as many longer ones.
+#[test]
+fn more_words_than_a_thread_remembers_count_the_same() {
+    let mut random = Random(10);
+    let words: Vec<String> = (0..30_000)
+        .map(|_| {
+            let mut word = random.pick(&["", " ", " ", "-", ". ", "\n", "é"]).to_string();
+            (0..random.below(17) + 1).for_each(|_| word.push(random.base64()));
+            word.to_lowercase()
+        })
+        .collect();
+    for _ in 0..2_000 {
+        // Of neighbours, so that some come again before others take their slots.
+        let (first, length) = (random.below(words.len() - 10), random.below(40) + 1);
+        let text: String = (0..length).map(|_| words[first + random.below(10)].as_str()).collect();
+        check_all(&text);
+    }
+}
+
 /// All threads share the cached counts of long texts.
 #[test]
 fn a_text_counts_the_same_however_often_and_wherever() {

@@ -13,9 +13,10 @@
 //! For example, `hugs` has two tokens. Its key is the four bytes, inverted, and its slot is that
 //! key with a one in the highest byte.
 //!
-//! A key of 8 bytes leaves no room for a count. So such a piece is among the short ones if it is a
-//! token, and else among the longer ones. Its highest byte is the last one of the piece, inverted.
-//! The last byte of a character is at most `0xbf`, so this is never taken for a count.
+//! A key of 8 bytes leaves no room for a count. So such a piece is among the longer ones, and if it
+//! is a token among the short ones as well. Its highest byte is the last one of the piece, inverted.
+//! The last byte of a character is at most `0xbf`, so this is at least `0x40` and never taken for a
+//! count.
 
 use super::layout::TokenKey;
 
@@ -150,6 +151,8 @@ impl Key for u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::ptr;
+
     use super::{Cache, Key, LONGEST};
     use crate::tokenizer::counter::layout::{medium_key, short_key};
 
@@ -178,6 +181,25 @@ mod tests {
                 assert_ne!(short.with_count(count), long);
             }
         }
+    }
+
+    #[test]
+    fn pieces_that_begin_alike_are_told_apart_even_in_the_same_slot() {
+        let mut cache = Cache::default();
+        let mut same = [0; 2];
+        for number in 0..100_000 {
+            // With these two letters, the first 7 and the first 8 bytes often have the same slot.
+            let text = format!("{:03}Q{:03}Pabcdefg", number / 1_000, number % 1_000);
+            let key = |length| medium_key(text.as_bytes(), 0, length);
+            let (seven, eight) = (key(7) as u64, key(8) as u64);
+            same[0] += usize::from(ptr::eq(cache.short.slot(seven), cache.short.slot(eight)));
+            same[1] += usize::from(ptr::eq(cache.medium.slot(key(8)), cache.medium.slot(key(9))));
+            for length in [7, 8, 7, 9, 8, 15, 9, 15] {
+                let count = [1, number % length + 1][number % 2];
+                assert_eq!(cache.count(key(length), || count), count, "{length} bytes of {text}");
+            }
+        }
+        assert!(same[0] > 1_000 && same[1] > 0, "{same:?}");
     }
 
     #[test]

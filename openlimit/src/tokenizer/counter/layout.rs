@@ -45,7 +45,7 @@ pub(crate) fn short_key(text: &[u8], start: usize, length: usize) -> u64 {
     !bytes & BYTES[length]
 }
 
-/// The bits of each number of bytes.
+/// For each number of bytes, the mask of so many at the start of a word.
 const BYTES: [u64; 9] = {
     let mut bytes = [0; 9];
     let mut length = 1;
@@ -76,8 +76,8 @@ fn last<const N: usize>(text: &[u8], start: usize) -> [u8; N] {
     bytes
 }
 
-/// The key of a table. The keys are fixed when the program is built, so the hash need not resist
-/// chosen keys.
+/// The key of a table or of the cache. The hash need not resist chosen keys: the keys of a table
+/// are fixed when the program is built, and those of the cache have one slot each.
 pub(crate) trait TokenKey: Copy + Eq + Default {
     /// Returns a hash whose highest bits are the best mixed.
     fn hash(self) -> u64;

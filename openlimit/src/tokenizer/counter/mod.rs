@@ -46,7 +46,8 @@
 //! | `text_hash` | hashes a text, several times faster than Rust's own hash |
 //! | `memo` | remembers the counts of whole texts, which conversations repeat |
 //!
-//! A file imports only from files above it. Most pieces take one split and one look-up in the cache.
+//! A file imports only from files above it. Most pieces take one split and one look-up in the
+//! cache.
 //!
 //! Counting takes linear time whatever the text is, and no text makes it panic.
 

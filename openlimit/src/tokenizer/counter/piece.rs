@@ -50,7 +50,7 @@ fn cut(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
     while start < piece.len() {
         let end = vocabulary.cut(piece, start);
         total += match end - start {
-            ..=cache::LONGEST => any(vocabulary, cache, piece, start, end),
+            length @ ..=cache::LONGEST => keyed(vocabulary, cache, medium_key(piece, start, length)),
             _ if vocabulary.has(piece, start, end) => 1,
             _ => merged(vocabulary, &piece[start..end]),
         };

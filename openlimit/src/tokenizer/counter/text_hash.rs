@@ -2,11 +2,14 @@
 //!
 //! Its keys are random numbers of this process, so nobody can write two texts that have the same
 //! hash on purpose. Rust's own hash, SipHash, has keys as well, but it would take a fifth of the
-//! time that counting takes. So it hashes a sum of 16 bytes in place of each 256 bytes.
+//! time that counting takes. So it hashes a sum of 16 bytes in place of each 256 bytes, and one in
+//! place of the pairs of words that are left. The last bytes, fewer than 16, it hashes as they are.
 //!
 //! The sum is NH (Black and others, *UMAC: Fast and Secure Message Authentication*, 1999): a key is
-//! added to each word, and the products of each two words are added up. Whatever two texts of 256
-//! bytes are, their sums are the same with a chance of 1 in 2^64 at most.
+//! added to each word, and the products of each two words are added up. Whatever two different
+//! texts of 256 bytes are, their sums are the same with a chance of 1 in 2^64 at most. The same
+//! holds for fewer pairs of words, if both texts have as many. Texts of different lengths differ in
+//! what SipHash hashes, since that ends with the length.
 
 use std::array;
 use std::hash::{BuildHasher, Hasher, RandomState};

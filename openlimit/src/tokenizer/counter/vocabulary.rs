@@ -65,8 +65,8 @@ impl Vocabulary {
         }
     }
 
-    /// Reads the first slot for this key, so that it is in the processor's caches. Returns a part of
-    /// it.
+    /// Reads the first slot for this key, so that it is in the processor's caches. Returns a part
+    /// of it.
     #[inline(always)]
     pub(super) fn touch(&self, key: u128) -> u64 {
         match u64::try_from(key) {

@@ -33,7 +33,7 @@ pub(super) fn starts(window: &Window, length: usize, rules: &Rules) -> u64 {
     if !(window[0] | window[1]).is_ascii() {
         return 0;
     }
-    let (block, _) = window.split_first_chunk().expect("a window is longer than a block");
+    let block = window.first_chunk().expect("a window is longer than a block");
     let end = (length < BLOCK).then_some(length as u32);
     Classes::of(block).starts(end, rules)
 }

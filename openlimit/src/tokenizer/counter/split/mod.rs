@@ -35,7 +35,8 @@ pub(super) use self::o200k::O200k;
 /// The bytes that are split at once.
 pub(super) const BLOCK: usize = 64;
 
-/// A block of a text, and the bytes after it that are in the key of a piece that begins in it.
+/// A block of a text and 16 bytes more. So the key of a piece in the block is read without a check
+/// for the end of the text.
 pub(super) type Window = [u8; BLOCK + 16];
 
 /// Returns the window of the last bytes of a text. They are followed by bytes that no text holds.

@@ -4,9 +4,10 @@
 //! digits.
 //!
 //! The bytes are 8 words of 8 bytes of 8 bits. First the words and their bytes change places, so
-//! that a word has one byte of each. Then the words and the bits of their bytes do. Each of the two
-//! is the transposition of an 8 by 8 matrix, in three rounds (Henry S. Warren, *Hacker's Delight*,
-//! section 7-3). A round swaps the squares on either side of a diagonal, which are 4, 2 or 1 wide.
+//! that a word has one byte of each. Then the words and the bits within each byte change places, so
+//! that a word has one bit of each byte. Both are the transposition of an 8 by 8 matrix, in three
+//! rounds (Henry S. Warren, *Hacker's Delight*, section 7-3). A round swaps the squares on either
+//! side of a diagonal, which are 4, 2 or 1 wide.
 
 /// Returns the planes. The plane `p` has bit `p` of each byte, in the order of the bytes.
 #[inline(always)]
@@ -23,8 +24,8 @@ pub(super) fn of(bytes: &[u8; 64]) -> [u64; 8] {
     words
 }
 
-/// Swaps bits of each two words that are so far apart: those of the second that are in the mask with
-/// those of the first that are `shift` bits above them.
+/// Swaps bits between words at a distance of `APART`: those of the second word that are in the mask
+/// with those of the first that are `shift` bits above them.
 #[inline(always)]
 fn swap<const APART: usize>(words: &mut [u64; 8], shift: u32, mask: u64) {
     for words in words.chunks_exact_mut(2 * APART) {
