@@ -69,11 +69,11 @@ mod tests {
         let text = [b'x'; 3 * 16 * SUMMED + 21];
         for length in 0..text.len() {
             let text = &text[..length];
-            assert_eq!(hash(text, 0), hash(&text.to_vec(), 0));
             assert_ne!(hash(text, 0), hash(text, 1));
             let at = length / 2;
             for byte in [0, b'y', 0xff] {
                 let mut other = text.to_vec();
+                assert_eq!(hash(text, 0), hash(&other, 0));
                 if let Some(changed) = other.get_mut(at) {
                     *changed = byte;
                     assert_ne!(hash(text, 0), hash(&other, 0), "{length}");

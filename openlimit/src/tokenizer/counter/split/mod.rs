@@ -42,7 +42,7 @@ pub(super) type Window = [u8; BLOCK + 16];
 /// Returns the window of the last bytes of a text. They are followed by bytes that no text holds.
 #[inline(never)]
 pub(super) fn padded(rest: &[u8]) -> Window {
-    let mut window = [0xff; _];
+    let mut window = [0xff; BLOCK + 16];
     window[..rest.len()].copy_from_slice(rest);
     window
 }
