@@ -218,12 +218,22 @@ impl Slots {
         let is_in_flight = self.in_flight.is_some();
         // The batch may not be on its way yet, on a busy machine.
         let asks = || is_in_flight || self.next_batch(queue, now) <= now;
-        // Until when the last reply kept the call back, if it did.
-        let waits_below = self.takes_share(waiter.amounts.as_slice()) || self.holds_up(queue, now);
+        // Until when an earlier reply kept the call back, if it did: the last one is to a batch that
+        // began before.
+        let waits_below = self.takes_share(waiter.amounts.as_slice())
+            || self.in_line == Some(true)
+            || self.holds_up(queue, now);
         let kept_until = self.ask_at.max(if waits_below { self.below_from(now) } else { 0 });
+        let was_kept = kept_until > self.seen_at.saturating_sub(self.known_trip());
+        // The batch in flight could have asked for the call, and does not.
+        let is_asked = |call: &AskedCall| call.waiter.is_some_and(|(_, number)| number == waiter.number);
+        let is_passed =
+            is_in_flight && waiter.arrived < self.asked_at && !self.in_flight.iter().flatten().any(is_asked);
         let asks_from = if is_in_flight { self.asked_at } else { kept_until };
-        let is_late = || asks() && (kept_until <= self.seen_at || now > asks_from + self.trips());
-        let is_silent = (wait == 0 || is_in_flight && self.seen_at < waiter.arrived) && is_late();
+        let is_late = now > asks_from.saturating_add(self.trips());
+        let is_kept_back = wait > 0 || was_kept || is_passed;
+        let may_go = wait == 0 || is_in_flight && self.seen_at < waiter.arrived;
+        let is_silent = may_go && (is_late || !is_kept_back) && asks();
         let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }

@@ -118,6 +118,10 @@ impl Slots {
             None => {
                 (self.kept_back, self.below_shut_until) = (None, 0);
                 self.below_at = self.below_at.min(now);
+                if self.in_line == Some(true) {
+                    // Those above that it held up, too.
+                    self.ask_at = self.ask_at.max(now);
+                }
             }
         }
     }

@@ -17,10 +17,13 @@ fn expire(client: &Tenant, amounts: [u64; 2], now: u64) -> Option<Duration> {
     expire_after(5 * MS, client, amounts, now)
 }
 
-/// Ends the timeout of a call that has waited for so long.
+/// Ends the timeout of a call that has waited for so long: the one of these amounts in the queue.
 fn expire_after(waited: u64, client: &Tenant, [requests, tokens]: [u64; 2], now: u64) -> Option<Duration> {
     let amounts = Amounts::Few([requests, tokens, 0]);
+    let same = |(_, waiter): &(_, &Waiter)| waiter.amounts.as_slice() == amounts.as_slice();
+    let number = client.queue.iter().find(same).map_or(0, |(_, waiter)| waiter.number);
     let waiter = Waiter::new(amounts, now - waited, Urgency::default().within(waited));
+    let waiter = Waiter { number, ..waiter };
     match client.slots.expire(&waiter, &client.queue, 0, now) {
         Refusal::Undecided { error, .. } => match error.problem() {
             StoreProblem::TimedOut(silence) => Some(*silence),
@@ -142,6 +145,67 @@ fn a_call_below_behind_one_above_in_line_waits_for_the_limit() {
     let expire = |now| expire_after(now, &client, [1, 1], now);
     assert_eq!(expire(world.clock + MS), None);
     assert!(expire(world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_call_above_behind_one_below_in_line_waits_for_the_limit() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    // The second one is the share of the first one.
+    client.slots.limits = 1;
+    let below = client.join([1, 1]);
+    client.join([1, 0]);
+    let number = client.queue.waiter(below).map_or(0, |below| below.number);
+    let slots = &mut client.slots;
+    (slots.in_line, slots.below_at, slots.kept_back) =
+        (Some(true), world.clock + 10 * MS, Some((below, number)));
+    world.clock += 10 * MS;
+    let expire = |client: &Tenant, now| expire_after(now, client, [1, 0], now);
+    // The batch asks for the one below alone.
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    assert_eq!(expire(&client, world.clock + MS), None);
+    assert!(expire(&client, world.clock + 50 * MS).is_some());
+    // That one has left.
+    client.slots.in_flight = None;
+    (client.slots.in_line, client.slots.below_at) = (Some(true), world.clock + 20 * MS);
+    world.clock += 10 * MS;
+    client.queue.leave(below);
+    assert_eq!(expire(&client, world.clock), None);
+    // Its queue knows of no share, so it would not ask for the one above.
+    client.slots.limits = 2;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    assert_eq!(expire(&client, world.clock + MS), None);
+    assert!(expire(&client, world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_reply_to_a_batch_that_began_before_a_call_below_was_asked_for_again_does_not_decide_it() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.clock += 10 * MS;
+    world.call(&mut client, [1, 1]);
+    client.slots.limits = 1;
+    client.join([1, 1]);
+    // The round trip of the last reply began before that.
+    client.slots.below_at = client.slots.seen_at - MS / 2;
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let expire = |now| expire_after(now, &client, [1, 1], now);
+    assert_eq!(expire(world.clock + MS), None);
+    assert!(expire(world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_limit_without_room_keeps_a_call_back_that_has_arrived_since_the_last_reply() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 9_000]);
+    client.join([1, 5_000]);
+    let arrived = world.clock + MS;
+    assert!(client.slots.collect(&client.queue, false, arrived).is_ok());
+    let expire = |now: u64| expire_after(now - arrived, &client, [1, 5_000], now);
+    assert_eq!(expire(arrived + MS), None);
+    assert!(expire(arrived + 50 * MS).is_some());
 }
 
 #[test]
