@@ -52,25 +52,19 @@ impl Cache {
     /// Returns the count of the piece with this key, from its slot or else from `count`.
     #[inline(always)]
     pub(super) fn count(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
-        match u64::try_from(key) {
-            Ok(key) => self.count_short(key, count),
-            Err(_) => self.medium.count(key, count),
-        }
-    }
-
-    /// Like `count`, for a piece of up to 8 bytes.
-    #[inline(always)]
-    pub(super) fn count_short(&mut self, key: u64, count: impl FnOnce() -> usize) -> usize {
-        let has_room = key >> 56 == 0;
+        let Ok(short) = u64::try_from(key) else {
+            return self.medium.count(key, count);
+        };
+        let has_room = short >> 56 == 0;
         if has_room {
-            return self.short.count(key, count);
+            return self.short.count(short, count);
         }
-        if self.has_short(key) {
+        if self.has_short(short) {
             return 1;
         }
-        let count = self.medium.count(key.into(), count);
+        let count = self.medium.count(key, count);
         if count == 1 {
-            *self.short.slot_mut(key) = key;
+            *self.short.slot_mut(short) = short;
         }
         count
     }

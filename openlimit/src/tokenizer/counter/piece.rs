@@ -1,30 +1,10 @@
 //! Counts a single piece.
 
 use super::cache::{self, Cache};
-use super::layout::{medium_key, short_key};
+use super::layout::medium_key;
 use super::long;
 use super::merge::{self, SHORT};
 use super::vocabulary::Vocabulary;
-
-/// Counts the tokens of these bytes of the text.
-#[inline(always)]
-pub(super) fn any(
-    vocabulary: &Vocabulary,
-    cache: &mut Cache,
-    text: &[u8],
-    start: usize,
-    end: usize,
-) -> usize {
-    match end - start {
-        length @ ..=cache::SHORT => {
-            let key = short_key(text, start, length);
-            cache.count_short(key, || unknown(vocabulary, key.into()))
-        }
-        length @ ..=cache::LONGEST => keyed(vocabulary, cache, medium_key(text, start, length)),
-        _ if vocabulary.has(text, start, end) => 1,
-        _ => cut(vocabulary, cache, &text[start..end]),
-    }
-}
 
 /// Counts the tokens of the piece with this key.
 #[inline(always)]
@@ -39,10 +19,13 @@ fn unknown(vocabulary: &Vocabulary, key: u128) -> usize {
     if vocabulary.has(&bytes, 0, length) { 1 } else { merged(vocabulary, &bytes[..length]) }
 }
 
-/// Counts a piece that is too long for the cache. It is cut where no token can cross, and its parts
-/// may be short enough.
+/// Counts a piece that is too long for the cache. Unless it is a token, it is cut where no token can
+/// cross, and its parts may be short enough.
 #[inline(never)]
-fn cut(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
+pub(super) fn uncached(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
+    if vocabulary.has(piece, 0, piece.len()) {
+        return 1;
+    }
     if piece.is_ascii() {
         return merged(vocabulary, piece);
     }

@@ -121,7 +121,7 @@ impl Batch {
             tokens += piece::keyed(vocabulary, cache, key);
         }
         for (start, end) in self.long.items() {
-            tokens += piece::any(vocabulary, cache, text, start, end);
+            tokens += piece::uncached(vocabulary, cache, &text[start..end]);
         }
         (self.pieces, self.others.count, self.long.count) = (0, 0, 0);
         tokens
