@@ -25,6 +25,7 @@
 //! * `sooner` moves slots up after a refund.
 //! * `shares` lets calls of a reserved priority go before those below.
 //! * `marks` remembers what was granted before each call, for what responses say.
+//! * `silence` tells if a call waited in vain for its limits or for the server.
 //! * `estimate` computes what is known of the buckets between two replies.
 //! * `held` admits nothing during a hold. `announced` begins one before a reply says so.
 //! * `change` changes the limits, and takes over those that another process has updated. `past`
@@ -52,6 +53,7 @@ mod reply;
 mod requests;
 mod resets;
 mod shares;
+mod silence;
 mod sooner;
 mod state;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Turns replies into slots, and says what a batch without a reply means.
+//! Turns replies into slots, and gives up a batch that has none.
 //!
 //! # Two clocks
 //!
@@ -35,13 +35,11 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::Duration;
 
 use super::state::{AskedCall, Slot, Slots};
 use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::BatchReply;
-use crate::error::{StoreError, StoreProblem};
-use crate::queue::{Queue, Refusals, Waiter};
+use crate::queue::{Queue, Refusals};
 
 /// The shortest round trip that counts as usual, in nanoseconds: 1 ms. Within one machine it takes
 /// less, and then several times the usual would still be no delay. Also assumed before the first
@@ -201,41 +199,6 @@ impl Slots {
             }
             marks.note(charge, sums.clone());
         }
-    }
-
-    /// Returns the error of a waiter whose timeout ended while it waited for the server. `wait` is
-    /// a lower bound on what the limits would still have asked for.
-    pub(super) fn unanswered(
-        &self,
-        waiter: &Waiter,
-        queue: &Queue,
-        wait: u64,
-        now: u64,
-    ) -> Option<StoreError> {
-        if let Some(error) = self.away() {
-            return Some(error.clone());
-        }
-        let is_in_flight = self.in_flight.is_some();
-        // The batch may not be on its way yet, on a busy machine.
-        let asks = || is_in_flight || self.next_batch(queue, now) <= now;
-        // Until when an earlier reply kept the call back, if it did: the last one is to a batch that
-        // began before.
-        let waits_below = self.takes_share(waiter.amounts.as_slice())
-            || self.in_line == Some(true)
-            || self.holds_up(queue, now);
-        let kept_until = self.ask_at.max(if waits_below { self.below_from(now) } else { 0 });
-        let was_kept = kept_until > self.seen_at.saturating_sub(self.known_trip());
-        // The batch in flight could have asked for the call, and does not.
-        let is_asked = |call: &AskedCall| call.waiter.is_some_and(|(_, number)| number == waiter.number);
-        let is_passed =
-            is_in_flight && waiter.arrived < self.asked_at && !self.in_flight.iter().flatten().any(is_asked);
-        let asks_from = if is_in_flight { self.asked_at } else { kept_until };
-        let is_late = now > asks_from.saturating_add(self.trips());
-        let is_kept_back = wait > 0 || was_kept || is_passed;
-        let may_go = wait == 0 || is_in_flight && self.seen_at < waiter.arrived;
-        let is_silent = may_go && (is_late || !is_kept_back) && asks();
-        let silence = Duration::from_nanos(now.saturating_sub(self.seen_at.max(waiter.arrived)));
-        is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
     /// Gives up the batch in flight, which the server may have decided or not. What of it is to be
