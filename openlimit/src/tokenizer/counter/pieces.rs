@@ -56,18 +56,19 @@ pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, t
                 &padded
             }
         };
-        let mut starts = S::starts(window, text.len() - start);
+        let (mut starts, is_easy) = S::starts(window, text.len() - start);
         let mut last = 0;
-        if starts == 0 {
-            last = S::end(text, start) - start;
-            batch.add(cache, window, start, 0, last);
-            batch.pieces += 1;
-        }
         batch.pieces += starts.count_ones() as usize;
         while starts != 0 {
             let next = starts.trailing_zeros() as usize;
             batch.add(cache, window, start, last, next);
             starts &= starts - 1;
+            last = next;
+        }
+        if !is_easy {
+            let next = S::end(text, start + last) - start;
+            batch.add(cache, window, start, last, next);
+            batch.pieces += 1;
             last = next;
         }
         start += last;

@@ -10,13 +10,14 @@
 //! them long. A block is understood up to the first byte that
 //!
 //! * is not ASCII, or is beyond the end of the text,
-//! * may be a contraction (`'s`),
 //! * is a slash after a newline, which may belong to the symbols before the newline, or
 //! * is in whitespace that has another newline after it, or whose end is not in the block, or is
 //!   the end of the text.
 //!
-//! From the last start before it, the functions of the encoding take over for a piece.
+//! From the last start before it, the functions of the encoding take over for a piece. Contractions
+//! (`'s`) are rare, so each apostrophe between letters is looked at by itself.
 
+use super::shared::contraction;
 use super::{BLOCK, Window, planes};
 
 /// The differences between the expressions of the encodings.
@@ -27,15 +28,16 @@ pub(super) struct Rules {
 }
 
 /// Returns a bit for each byte of the block that is known to begin a piece, or is the end of the
-/// text. A piece begins with the block, and has no bit. The text has `length` bytes from there on.
+/// text, and whether more is known from the last one on, in the next block. A piece begins with
+/// the block, and has no bit. The text has `length` bytes from there on.
 #[inline(always)]
-pub(super) fn starts(window: &Window, length: usize, rules: &Rules) -> u64 {
+pub(super) fn starts(window: &Window, length: usize, rules: &Rules) -> (u64, bool) {
     if !(window[0] | window[1]).is_ascii() {
-        return 0;
+        return (0, false);
     }
     let block = window.first_chunk().expect("a window is longer than a block");
     let end = (length < BLOCK).then_some(length as u32);
-    Classes::of(block).starts(end, rules)
+    Classes::of(block).starts(window, end, rules)
 }
 
 /// The bytes of a block that are in each class.
@@ -88,8 +90,8 @@ impl Classes {
     }
 
     #[inline(always)]
-    fn starts(&self, end: Option<u32>, rules: &Rules) -> u64 {
-        let Self { lower, upper, digit, newline, blank, space, symbol, .. } = *self;
+    fn starts(&self, window: &Window, end: Option<u32>, rules: &Rules) -> (u64, bool) {
+        let Self { lower, upper, digit, newline, blank, space, symbol, apostrophe, .. } = *self;
         let (letter, whitespace) = (lower | upper, newline | blank);
 
         // With a space before it, the space begins the piece.
@@ -102,35 +104,54 @@ impl Classes {
         let blanks = blank & (!(whitespace << 1) | newline << 1 | !(whitespace >> 1));
 
         let starts = symbols | words | cased | newlines | blanks | numbers(digit);
-        let limit = self.understood(rules);
+        let before = if rules.cased { letter << 1 } else { symbols };
+        let apostrophes = apostrophe & before & letter >> 1;
+        let starts = contracted(starts, apostrophes, letter, window, rules);
+        let unclear = self.unclear(rules);
+        let from_unclear = unclear | unclear.wrapping_neg();
+        // Blanks before it are not understood either.
+        let limit = u64::BITS - (from_unclear | blank).leading_ones();
         if end == Some(limit) {
-            return (starts & !1 & ((1 << limit) - 1)) | 1 << limit;
+            return ((starts & !1 & ((1 << limit) - 1)) | 1 << limit, true);
         }
         // The last byte that is understood needs the one after it.
-        starts & !1 & ((1 << limit.saturating_sub(1)) - 1)
+        let starts = starts & !1 & ((1 << limit.saturating_sub(1)) - 1);
+        (starts, unclear == 0 && starts != 0)
     }
 
-    /// Returns the number of bytes for which the rules hold.
+    /// Returns the bytes for which the rules do not hold, nor for those after them.
     #[inline(always)]
-    fn understood(&self, rules: &Rules) -> u32 {
+    fn unclear(&self, rules: &Rules) -> u64 {
         let Self { newline, blank, .. } = *self;
-        let letter = self.lower | self.upper;
-        let contraction = self.apostrophe & letter >> 1;
-        let (contraction, slash) = match rules.cased {
-            true => (contraction & letter << 1, self.slash & newline << 1),
-            false => (contraction, 0),
-        };
+        let slash = if rules.cased { self.slash & newline << 1 } else { 0 };
         // The addition carries the start of a run of blanks to the byte after its end.
         let after_newline = blank & newline << 1;
         let between = match (blank.wrapping_add(after_newline)) & !blank & newline {
             0 => 0,
             _ => after_newline,
         };
-        let unclear = self.unknown | contraction | slash | between;
-        let from_unclear = unclear | unclear.wrapping_neg();
-        // Blanks before it are not understood either.
-        u64::BITS - (from_unclear | blank).leading_ones()
+        self.unknown | slash | between
     }
+}
+
+/// Corrects the starts around the contractions. Each of the apostrophes may begin one.
+#[inline(always)]
+fn contracted(mut starts: u64, mut apostrophes: u64, letter: u64, window: &Window, rules: &Rules) -> u64 {
+    while apostrophes != 0 {
+        let at = apostrophes.trailing_zeros() as usize;
+        apostrophes &= apostrophes - 1;
+        if let Some(end) = contraction(window, at) {
+            let begins = if rules.cased { at } else { at + 1 };
+            let after = 1_u64.checked_shl(end as u32).unwrap_or(0);
+            let inside = after.wrapping_sub(1) & u64::MAX << begins;
+            starts = starts & !inside | after & letter;
+            if rules.cased {
+                // A contraction belongs to a word, and not to another contraction.
+                apostrophes &= !after;
+            }
+        }
+    }
+    starts
 }
 
 /// Returns the starts of the numbers, of up to three digits each.
@@ -177,7 +198,8 @@ mod tests {
     /// Tries short texts of all classes of characters, so that all neighbours of a character occur.
     #[test]
     fn each_start_is_one_that_the_function_of_the_encoding_finds() {
-        let alphabet = ["a", "B", "7", " ", "\t", "\n", "'", "s", "/", "-", "é", "\u{a0}"];
+        let alphabet =
+            ["a", "B", "7", " ", "\t", "\n", "'", "s", "'T", "r", "'l", "E", "/", "-", "é", "\u{a0}"];
         let compare = |text: &str| {
             compare::<O200k>(text, &Rules { cased: true });
             compare::<Cl100k>(text, &Rules { cased: false });
@@ -205,7 +227,7 @@ mod tests {
         for &at in &ends[..ends.len() - 1] {
             let rest = &text[at..];
             let window = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
-            let mut starts = starts(&window, rest.len(), rules);
+            let (mut starts, _) = starts(&window, rest.len(), rules);
             for end in ends.iter().filter(|end| **end > at) {
                 if starts == 0 {
                     break;

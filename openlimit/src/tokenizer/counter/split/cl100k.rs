@@ -25,7 +25,7 @@ impl Split for Cl100k {
     }
 
     #[inline(always)]
-    fn starts(window: &Window, length: usize) -> u64 {
+    fn starts(window: &Window, length: usize) -> (u64, bool) {
         block::starts(window, length, &Rules { cased: false })
     }
 }

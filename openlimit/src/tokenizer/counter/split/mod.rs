@@ -54,9 +54,9 @@ pub(super) trait Split {
     fn end(text: &[u8], start: usize) -> usize;
 
     /// Returns a bit for each byte of the block at which another piece begins, as far as it is easy
-    /// to split. `end` goes on from the last one. The window begins at the start of a piece, and
-    /// the text has `length` bytes from there on.
-    fn starts(_window: &Window, _length: usize) -> u64 {
-        0
+    /// to split, and whether it is from the last one on. If not, `end` splits the next piece. The
+    /// window begins at the start of a piece, and the text has `length` bytes from there on.
+    fn starts(_window: &Window, _length: usize) -> (u64, bool) {
+        (0, false)
     }
 }

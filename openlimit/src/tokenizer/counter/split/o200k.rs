@@ -26,7 +26,7 @@ impl Split for O200k {
     }
 
     #[inline(always)]
-    fn starts(window: &Window, length: usize) -> u64 {
+    fn starts(window: &Window, length: usize) -> (u64, bool) {
         block::starts(window, length, &Rules { cased: true })
     }
 }
