@@ -201,13 +201,14 @@ impl<W: Word> Level<W> {
         };
         let pause = self.pause_of_next(self.terms.unit.times(self.terms.most)).into();
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
+        // During a hold the level is as of its end, and the rate stands still until then.
+        let (shown, since) = (now.max(self.at), real.max(self.time(self.at)));
         Look {
             available: narrow(fits.max(larger)).min(self.terms.most),
             at_once: narrow(fit / unit),
             debt: narrow(level.saturating_sub(burst).div_ceil(unit)),
-            full_in: self.time(now.saturating_add(full_in)).saturating_sub(real),
-            // During a hold the rate stands still.
-            part: self.part(real.max(self.time(self.at))),
+            full_in: self.time(shown.saturating_add(full_in)).saturating_sub(since),
+            part: self.part(since),
             resets_in: None,
         }
     }

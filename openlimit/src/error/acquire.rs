@@ -103,7 +103,8 @@ pub enum AcquireError {
 
     /// The limiter is on [hold](crate::Limiter::hold), and the call may not wait for so long.
     #[error(
-        "limiter `{limiter}` is on hold for another {}: {reason}; try again after that, or allow more time",
+        "limiter `{limiter}` is on hold, and the call has to wait for at least {}: {reason}; try again after that, or \
+         allow more time",
         short(wait.saturating_sub(*waited))
     )]
     Held {

@@ -141,7 +141,8 @@ fn try_acquire_overtakes_no_call_not_even_a_low_one() {
     let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("valid rates");
     drop(limiter.try_acquire(60));
     let low = Call::start(limiter.acquire(90).priority(Low));
-    assert!(limiter.try_acquire(1).is_err(), "there is room for 40, but a call waits");
+    let refusal = limiter.try_acquire(1).expect_err("there is room for 40, but a call waits");
+    assert_eq!(refusal.retry_after(), Some(millis(500)), "the call that waits goes then: {refusal}");
     drop(low);
     assert!(limiter.try_acquire(1).is_ok());
 }

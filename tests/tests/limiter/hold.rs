@@ -60,8 +60,8 @@ fn a_call_that_may_not_wait_for_the_end_is_refused_with_the_reason() {
     assert_eq!(refusal.retry_after(), Some(secs(20)));
     assert_eq!(
         refusal.to_string(),
-        "limiter `unnamed` is on hold for another 20s: 429 Too Many Requests; try again after that, or \
-         allow more time"
+        "limiter `unnamed` is on hold, and the call has to wait for at least 20s: 429 Too Many Requests; try \
+         again after that, or allow more time"
     );
     let mut call = Call::start(limiter.acquire(Cost::new()).timeout(secs(5)));
     assert!(call.poll());
@@ -131,6 +131,16 @@ fn a_hold_is_cut_to_the_longest_one() {
         let hold = limiter.status().expect("it is built").hold.expect("a hold");
         assert_eq!(hold.ends_in, wanted);
     }
+}
+
+#[test]
+fn a_refusal_does_not_count_the_wait_after_a_hold_as_hold() {
+    let clock = ManualClock::new();
+    let limiter = plain(&clock).requests(Rate::per_minute(1)).build().expect("it is valid");
+    drop(limiter.try_acquire(Cost::new()).expect("there is room"));
+    limiter.hold(secs(30), "429").expect("it is built");
+    let refusal = limiter.try_acquire(Cost::new()).expect_err("a hold").to_string();
+    assert!(refusal.contains("is on hold, and the call has to wait for at least 1m 30s: 429"), "{refusal}");
 }
 
 #[test]

@@ -43,6 +43,23 @@ fn a_limiter_that_nobody_has_used_is_full() {
 }
 
 #[test]
+fn a_limit_that_the_provider_refused_is_full_when_it_says_so() {
+    let clock = ManualClock::new();
+    let limiter = RateLimiter::builder().clock(&clock).tokens(Rate::per_second(30)).build();
+    let limiter = limiter.expect("build failed");
+    clock.advance(secs(1));
+    let permit = call(&limiter, 20).admitted();
+    // It is held for 9 s, and the rate that was cut climbs after that.
+    permit.responded(&Observation::from_parts(429, [("retry-after", "9")], b""));
+    let (_, _, full_in) = only(&limiter);
+    assert!(full_in > secs(9), "{full_in:?}");
+    clock.advance(full_in - nanos(1));
+    assert_eq!(only(&limiter).2, nanos(1));
+    clock.advance(nanos(1));
+    assert_eq!(only(&limiter), (30, 0, Duration::ZERO));
+}
+
+#[test]
 fn what_was_taken_is_not_available_until_it_has_come_back() {
     let clock = ManualClock::new();
     let limiter = plain(&clock).tokens(Rate::per_second(100)).build().expect("build failed");
