@@ -116,6 +116,13 @@ pub(crate) trait Buckets {
     /// each dimension, and the limit that decides it.
     fn wait_behind(&self, amounts: &[u64], ahead: &[Ahead], now: u64) -> (u64, usize);
 
+    /// Returns a lower bound on the wait of a call that goes before no waiter, not even one of a
+    /// lower priority, because it may not wait. Also returns the limit that decides it.
+    fn wait_behind_all(&self, call: &Waiter, queue: &Queue, now: u64) -> (u64, usize) {
+        let head = queue.head().map(|(_, head)| self.wait_of_next(head.amounts.as_slice(), now));
+        self.wait(call, queue, now).max(head.unwrap_or_default())
+    }
+
     /// Returns a number that grows with each change by which calls may have to wait for longer than
     /// was known: a debt, a hold, a slower rate, a level that was corrected upwards.
     fn setbacks(&self) -> u64;

@@ -127,10 +127,7 @@ impl Buckets for Memory {
 
     fn would_wait(&mut self, call: &Waiter, queue: &Queue, now: u64) -> Refusal {
         self.refresh(now);
-        let (wait, limit) = self.wait(call, queue, now);
-        // It does not go before calls of lower priorities either, since it may not wait.
-        let first = queue.head().map(|(_, head)| self.wait_of_next(head.amounts.as_slice(), now));
-        let (wait, limit) = first.filter(|first| first.0 > wait).unwrap_or((wait, limit));
+        let (wait, limit) = self.wait_behind_all(call, queue, now);
         Refusal::WouldWait { wait, limit }
     }
 

@@ -161,7 +161,7 @@ impl Buckets for Slots {
         if self.is_local() {
             return self.alone.share.would_wait(call, queue, now);
         }
-        let (wait, limit) = self.wait(call, queue, now);
+        let (wait, limit) = self.wait_behind_all(call, queue, now);
         if wait > 0 {
             // As far as is known, a lease would not be granted either.
             self.want_news(now);

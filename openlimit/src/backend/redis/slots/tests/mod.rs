@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use self::client::Tenant;
 use self::world::{FAST, SLOW, World};
+use crate::backend::Buckets as _;
 use crate::backend::redis::wire::Decision;
 use crate::limits::{Amounts, Priority, Rate};
+use crate::queue::{Refusal, Urgency, Waiter};
 
 mod alone;
 mod announced;
@@ -174,6 +176,21 @@ fn a_call_of_nine_tenths_of_the_burst_is_not_overtaken_by_small_calls_of_other_c
     assert_eq!(turn.weights[0], 180_000_000);
     assert!(world.granted[before + 1..].iter().all(|later| later.at >= turn.at));
     world.check();
+}
+
+#[test]
+fn a_call_that_may_not_wait_is_told_of_the_wait_of_a_low_call_that_it_must_not_overtake() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 9_000]);
+    client.join_as(Priority::Low, [1, 5_000]);
+    let call = Waiter::new(Amounts::Few([1, 1, 0]), world.clock, Urgency::default());
+    let low = client.slots.wait_of_next(&[1, 5_000, 0], world.clock);
+    match client.slots.would_wait(&call, &client.queue, world.clock) {
+        Refusal::WouldWait { wait, limit } => assert_eq!((wait, limit), low),
+        refusal => panic!("{refusal:?}"),
+    }
+    assert!(low.0 > 0);
 }
 
 #[test]
