@@ -21,6 +21,8 @@ use super::{Dimension, Dollars, Priced};
 /// amount of zero. The one request of a new cost is not named, and neither are the tokens of a
 /// request that a limiter has priced. Where no limit meters them, they are ignored.
 ///
+/// Two costs are equal if they name the same dimensions, and all amounts are the same.
+///
 /// `Cost` does not implement `Serialize`, so it cannot be mistaken for a request that has to be
 /// priced.
 ///

@@ -30,8 +30,9 @@ impl<K, Keys> Builder<K, Keys> {
     /// Calls of lower priorities take at most the rest, their share: of each rate, and of each
     /// burst (but one unit, rounded up to a nanosecond of the rate, if the whole burst has room for
     /// one). So in any window of length `w` they take at most
-    /// `share * rate * w + max(share * burst, largest call)`. Calls at or above the priority may
-    /// take all. The bound of the limits stays as it is, for all calls together.
+    /// `share * rate * w + max(share * burst, largest call)`, and as much more of their share as
+    /// flows back in half of the [jitter](Self::jitter). Calls at or above the priority may take
+    /// all. The bound of the limits stays as it is, for all calls together.
     ///
     /// A [priority](crate::Acquire::priority) alone lets a call go first. But if lower calls have
     /// just used up a burst, or a single large one has, it still waits until the limit has
