@@ -186,13 +186,14 @@ impl Declared {
         {
             updated.burst = Some(Burst::Time(burst));
         }
-        for place in 0..updated.limits.len().min(newer.len()) {
-            let (limit, burst) = (&updated.limits[place], newer[place].1);
+        let with_burst = |(limit, (_, burst)): (&Limit, &(u64, Duration))| {
             // One that resets has no burst.
-            if !limit.rate().has_resets() && updated.burst_of(limit) != burst {
-                updated.limits[place] = Limit::new(limit.dimension().clone(), limit.rate().burst(burst));
+            if limit.rate().has_resets() || updated.burst_of(limit) == *burst {
+                return limit.clone();
             }
-        }
+            Limit::new(limit.dimension().clone(), limit.rate().burst(*burst))
+        };
+        updated.limits = updated.limits.iter().zip(newer).map(with_burst).collect();
         updated.burst = updated.burst.filter(|_| updated.limits.iter().any(takes_burst));
         updated
     }
