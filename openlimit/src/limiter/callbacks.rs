@@ -9,7 +9,6 @@ use super::core::Core;
 use super::events;
 use crate::backend::{Backend, Newer, Served};
 use crate::error::BuildProblem;
-use crate::limits::{Limit, Rate};
 use crate::queue::{Queue, Refusals};
 use crate::time::Timed;
 
@@ -50,17 +49,7 @@ impl Served for Core {
         let changed: Result<(), Option<BuildProblem>> = self.change(|declared, backend| {
             // `None` is no problem: there is nothing to take over.
             let newer = newer(backend).ok_or(None)?;
-            let mut declared = declared.clone();
-            for (limit, (amount, burst)) in declared.limits.iter_mut().zip(newer.limits) {
-                let rate = limit.rate();
-                // One that resets has no burst.
-                *limit = if rate.has_resets() {
-                    limit.of_amount(amount)
-                } else {
-                    let rate = Rate::new(amount, rate.period()).burst(burst);
-                    Limit::new(limit.dimension().clone(), rate)
-                };
-            }
+            let declared = declared.updated_to(&newer.limits);
             Ok((declared, Some(newer.version)))
         });
         if changed.is_ok() {

@@ -41,6 +41,13 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    /// Returns what is left of the idle time that the client has seen last, once the server has
+    /// counted a part of it for this.
+    pub(super) fn idle_left_of(&self, idle: i64) -> i64 {
+        let counted = self.all.saturating_sub(self.least).cast_signed();
+        if counted > 0 { idle.saturating_sub(counted).max(self.idle).min(idle) } else { idle }
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
         self.full_until = self.full_until.max(other.full_until);

@@ -168,6 +168,36 @@ impl Declared {
         }
     }
 
+    /// Returns these limits with the amounts and bursts that another process has updated them to.
+    ///
+    /// If all limits that take the limiter's burst have another one in common, then that is the
+    /// limiter's from now on. A burst that still differs becomes the limit's own.
+    pub(in crate::limiter) fn updated_to(&self, newer: &[(u64, Duration)]) -> Self {
+        let mut updated = self.clone();
+        for (limit, (amount, _)) in updated.limits.iter_mut().zip(newer) {
+            *limit = limit.of_amount(*amount);
+        }
+        let takes = updated.limits.iter().zip(newer).filter(|(limit, _)| takes_burst(limit));
+        let differs = takes.clone().any(|(limit, (_, burst))| updated.burst_of(limit) != *burst);
+        let mut bursts = takes.map(|(_, (_, burst))| *burst);
+        if differs
+            && let Some(burst) = bursts.next()
+            && bursts.all(|other| other == burst)
+        {
+            updated.burst = Some(Burst::Time(burst));
+        }
+        let with_burst = |(limit, (_, burst)): (&Limit, &(u64, Duration))| {
+            // One that resets has no burst.
+            if limit.rate().has_resets() || updated.burst_of(limit) == *burst {
+                return limit.clone();
+            }
+            Limit::new(limit.dimension().clone(), limit.rate().burst(*burst))
+        };
+        updated.limits = updated.limits.iter().zip(newer).map(with_burst).collect();
+        updated.burst = updated.burst.filter(|_| updated.limits.iter().any(takes_burst));
+        updated
+    }
+
     /// Returns a bit for each limit whose burst follows what the provider's bucket holds.
     pub(in crate::limiter) fn widening(&self) -> u64 {
         // In windows the whole amount may leave at once, so nothing would be gained.

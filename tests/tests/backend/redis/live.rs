@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openlimit::feedback::Observation;
 use openlimit::{
-    AcquireError, BuildProblem, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreProblem,
+    AcquireError, BuildProblem, Burst, Cost, Limit, Percent, Permit, Rate, RateLimiter, Redis, StoreProblem,
 };
 use openlimit_tests::redis::RedisServer;
 use openlimit_tests::{Call, eventually, millis, secs};
@@ -71,6 +71,50 @@ fn an_update_reaches_the_other_process_within_a_round_trip() {
     tokens(&other, 500);
     flush(&other);
     assert_eq!((left(&one), limit(&one), updates(&one)), (200, "500 tokens / day".into(), 2));
+}
+
+#[test]
+fn a_process_that_sets_the_burst_of_the_limiter_takes_an_update_over() {
+    for burst in [Burst::Time(millis(500)), Burst::Observed] {
+        let server = RedisServer::start();
+        let limiter = || {
+            let builder = RateLimiter::builder().name("chat").tokens(Rate::per_minute(60_000)).burst(burst);
+            builder.redis(server.url()).build().unwrap()
+        };
+        let (one, other) = (limiter(), limiter());
+        one.update(|limits| limits.tokens(Rate::per_minute(90_000))).unwrap();
+        flush(&one);
+        drop(take(&other, 1).unwrap());
+        assert_eq!((limit(&other), updates(&other)), ("90000 tokens / minute".into(), 1));
+        // Each may go on to change the rate and the burst.
+        other.update(|limits| limits.burst(millis(700))).unwrap();
+        flush(&other);
+        drop(take(&one, 1).unwrap());
+        one.update(|limits| limits.tokens(Rate::per_minute(30_000))).unwrap();
+        flush(&one);
+        drop(take(&other, 1).unwrap());
+        one.update(|limits| limits.burst(millis(800))).unwrap();
+        flush(&one);
+        flush(&other);
+        assert_eq!((limit(&other), updates(&other)), (limit(&one), 4));
+    }
+}
+
+#[test]
+fn the_default_burst_can_be_updated_after_an_update_of_another_process() {
+    let server = RedisServer::start();
+    let limiter = || {
+        let builder = RateLimiter::builder().name("chat").tokens(Rate::per_minute(60_000));
+        builder.redis(server.url()).build().unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    one.update(|limits| limits.tokens(Rate::per_minute(90_000))).unwrap();
+    flush(&one);
+    flush(&other);
+    other.update(|limits| limits.burst(millis(700))).unwrap();
+    flush(&other);
+    flush(&one);
+    assert_eq!((updates(&one), updates(&other)), (2, 2));
 }
 
 #[test]

@@ -122,8 +122,8 @@ impl Ledger {
     /// Returns the level in the last reply, corrected by the refunds and debts since. It is a lower
     /// bound, since not all of a refund may be given back.
     pub(super) fn level(&self, limit: usize) -> u64 {
-        let Account { level, refund, refunding, debt, taken, .. } = self.buckets[limit];
-        (level + debt + taken.least).saturating_sub(refund.saturating_add(refunding))
+        let Account { level, refund, refunding, debt, owing, taken, taking, .. } = self.buckets[limit];
+        (level + debt + owing + taken.least + taking.least).saturating_sub(refund.saturating_add(refunding))
     }
 
     /// Returns the weight that was granted to all clients in one limit since the server's sum was

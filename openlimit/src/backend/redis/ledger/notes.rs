@@ -44,7 +44,8 @@ impl Ledger {
         if all > 0 {
             let account = &mut self.buckets[limit];
             let full_until = seen_at.saturating_add(account.level).max(since);
-            account.taken.add(Taken { all, least, idle: account.idle, full_until });
+            let idle = account.taking.idle_left_of(account.idle);
+            account.taken.add(Taken { all, least, idle, full_until });
             self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
         }
     }

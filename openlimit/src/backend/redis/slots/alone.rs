@@ -84,10 +84,12 @@ impl Alone {
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of
-    /// what is in its bucket.
+    /// what is in its bucket. What is left of the last outage may be more, while the server has not
+    /// heard of that.
     pub(super) fn begin(&mut self, known: impl Iterator<Item = (usize, u64)>, now: u64) {
         for (place, amount) in known {
-            self.first = self.share.fill(place, amount, now) + 1;
+            let left = self.share.empty(place, now);
+            self.first = self.share.fill(place, amount.max(left), now) + 1;
         }
     }
 
@@ -131,10 +133,7 @@ impl Alone {
     /// Ends the outage. `limits` are their places and dimensions. Returns what was taken from each
     /// of them, and the least of it to owe.
     pub(super) fn end(&mut self, limits: impl Iterator<Item = (usize, usize)>, now: u64) -> Vec<(u64, u64)> {
-        let end = |(place, dimension): (usize, usize)| {
-            self.share.empty(place, now);
-            (self.taken[dimension], self.whole.empty(place, now))
-        };
+        let end = |(place, dimension): (usize, usize)| (self.taken[dimension], self.whole.empty(place, now));
         let taken = limits.map(end).collect();
         // Charges so far belong to outages that have ended.
         (self.first, _) = (u64::MAX, self.taken.fill(0));

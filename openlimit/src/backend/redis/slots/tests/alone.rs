@@ -45,9 +45,13 @@ struct Process {
 
 impl Processes {
     fn start(count: usize) -> Self {
+        Self::with_shares(count, Percent(25))
+    }
+
+    fn with_shares(count: usize, share: Percent) -> Self {
         let mut world = World::start(SLOW);
         let all = (0..count).map(|_| Process {
-            client: alone(world.client(), Percent(25)),
+            client: alone(world.client(), share),
             unanswered: None,
             is_busy: true,
         });
@@ -102,6 +106,14 @@ impl Processes {
         let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
         client.slots.failed(&error, &client.queue, self.world.clock);
         assert!(client.slots.is_local());
+    }
+
+    /// Lets a process have the reply that it has waited for.
+    fn answer(&mut self, process: usize) {
+        let now = self.world.clock;
+        let Process { client, unanswered, .. } = &mut self.all[process];
+        let reply = self.world.run(client, &unanswered.take().unwrap());
+        client.slots.apply(&reply, &client.queue, now, now);
     }
 
     /// Lets a process reach the server again. Its calls leave. Returns the reply to the batch with
@@ -241,6 +253,39 @@ fn many_short_outages_of_four_processes_are_repaid() {
     assert!(processes.level() <= BURST_NANOS, "{} is not repaid", processes.level() - BURST_NANOS);
     let used = processes.taken as f64 / processes.world.clock as f64;
     assert!((0.98..=1.01).contains(&used), "{used} of the limit is used");
+}
+
+#[test]
+fn what_was_taken_alone_is_not_taken_again_if_the_server_does_not_hear_of_it() {
+    for (count, share) in [(1, 100), (4, 25)] {
+        for millis in [20, 60, 300, 2_500] {
+            let mut processes = Processes::with_shares(count, Percent(share)).looking_less_far();
+            processes.pass(Duration::from_secs(2));
+            for _ in 0..10 {
+                // The reply comes, but none to the next batch, which has what was taken.
+                (0..count).for_each(|process| processes.cut(process));
+                processes.pass(Duration::from_millis(millis));
+                let level = processes.level();
+                assert!(level <= BURST_NANOS, "{level} of {count} after {millis} ms");
+                (0..count).for_each(|process| processes.answer(process));
+            }
+        }
+    }
+}
+
+#[test]
+fn idle_time_pays_for_what_was_taken_in_each_of_two_outages() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    for _ in 0..2 {
+        processes.cut(0);
+        processes.pass(Duration::from_millis(2_500));
+        processes.answer(0);
+    }
+    processes.cut(0);
+    let level = processes.mend(0).buckets[0].level;
+    // The least of each.
+    assert!(level <= 2 * BURST_NANOS + UNUSED, "{level}");
 }
 
 #[test]
