@@ -173,8 +173,10 @@ pub enum OnOutage {
     ///
     /// When Redis is back, the process owes what its calls took, except for what nobody else used
     /// meanwhile. So if Redis was away for this process only, the limits are exceeded by what it
-    /// took until then, and all processes wait until that is made up for. A call that settles after
-    /// Redis is back counts with all that it reserved.
+    /// took until then, and all processes wait until that is made up for. If it was away for all,
+    /// they notice that it is back within half a second of each other. The first one does not know
+    /// yet what the others took, so the limits may be exceeded by up to a burst, which is made up
+    /// for as well. A call that settles after Redis is back counts with all that it reserved.
     Local(Percent),
 }
 

@@ -33,7 +33,8 @@
 //! # What cannot be known
 //!
 //! * Others do not know of it before this process is back. Until then the limit may be exceeded by
-//!   what it has taken.
+//!   what it has taken. If Redis was away for all of them, the first one back may take a burst,
+//!   until the others notice at their next retry that it is back.
 //! * If Redis lost its state, others may have used the limit in the time that counts as idle. Then
 //!   the limit was exceeded by at most that time. It is long only if this process comes back before
 //!   all others that used the limit meanwhile, or if Redis lost its state twice: only the last lost
