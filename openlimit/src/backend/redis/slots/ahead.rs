@@ -129,6 +129,11 @@ impl Slots {
     pub(super) fn take_slot(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         self.wants_news |= self.needs_news(now);
         let is_below = self.takes_share(amounts);
+        let slot = self.lane(is_below).front()?;
+        if slot.due > self.seen_at && self.is_large(slot) {
+            // Nothing behind it was asked for while its call waited.
+            self.ask_at = self.ask_at.max(now);
+        }
         let lane = if is_below { &mut self.below } else { &mut self.slots };
         let slot = lane.front_mut()?;
         let charge = slot.charge;

@@ -7,7 +7,8 @@
 //!
 //! * **Kept back by limits**, as far as replies say: there is no room, the calls in front of it are
 //!   kept back, or the batch in flight does not ask for it. Then the server is at fault only if it
-//!   is late: if four usual round trips have passed since it was asked, or since it could be.
+//!   has not replied for four usual round trips, and for as long as would
+//!   [hold up](super::reply) a reply.
 //! * **Kept back by nothing.** Then the call waited for the server alone, however short its timeout
 //!   was.
 
@@ -30,27 +31,26 @@ impl Slots {
         if let Some(error) = self.away() {
             return Some(error.clone());
         }
-        let is_in_flight = self.in_flight.is_some();
-        // The server may grant a call that has arrived since its last reply what others gave back.
-        let is_over = wait > 0 && !(is_in_flight && self.seen_at < waiter.arrived);
-        // The batch may not be on its way yet, on a busy machine.
-        if is_over || !is_in_flight && self.next_batch(queue, now) > now {
-            return None;
-        }
-        let kept_until = self.kept_until(waiter, queue, now);
-        let was_kept_back = kept_until > self.seen_at.saturating_sub(self.known_trip());
-        let (since, patience) = if wait > 0 || was_kept_back || self.is_passed(waiter) {
-            (if is_in_flight { self.asked_at } else { kept_until }, self.trips())
+        let (since, is_silent) = if wait > 0 || self.is_kept_back(waiter, queue, now) {
+            let patience = self.trips().max(self.known_trip().saturating_add(self.terms.slack()));
+            (self.asked_at, self.in_flight.is_some() && now >= self.asked_at.saturating_add(patience))
         } else {
-            (self.seen_at, 0)
+            // The batch is on its way, or will be as soon as a busy machine allows it.
+            (self.seen_at, self.next_batch(queue, now) <= now)
         };
-        let is_silent = now >= since.saturating_add(patience);
         let silence = Duration::from_nanos(now.saturating_sub(since.max(waiter.arrived)));
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Returns until when the last reply kept the calls of a lane back. That is long ago if it did
-    /// not: before the batch began that it answers.
+    /// Returns true if a call for which there is room is kept back: with its lane since the batch
+    /// began that the last reply answers, or by the batch in flight.
+    fn is_kept_back(&self, waiter: &Waiter, queue: &Queue, now: u64) -> bool {
+        let until = self.kept_until(waiter, queue, now);
+        until > self.seen_at.saturating_sub(self.known_trip()) || self.is_passed(waiter)
+    }
+
+    /// Returns until when a reply, or a large slot, kept the calls of a lane back. That is long ago
+    /// if the last reply did not.
     fn kept_until(&self, waiter: &Waiter, queue: &Queue, now: u64) -> u64 {
         let waits_below = self.takes_share(waiter.amounts.as_slice())
             || self.in_line == Some(true)

@@ -98,7 +98,8 @@ pub(crate) struct Slots {
     pub(super) heard_at: Option<u64>,
     /// The longest hold that it believes.
     pub(super) max_hold: u64,
-    /// The earliest time to ask for calls again, while this client is in line.
+    /// The earliest time to ask for calls again, while this client is in line. If it is not, the
+    /// moment at which the last large slot that waited was taken.
     pub(super) ask_at: u64,
     /// The number of the waiter that was kept back then; `None` for a lease.
     pub(super) kept_in_line: Option<u64>,
