@@ -49,10 +49,10 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     let (mut long, mut texts) = (vec![0_u64; 1 << layout.long], Vec::<u8>::new());
     let mut cuts = vec![0_u8; 1 << (layout.cuts - 3)];
 
-    // The single bytes have no rank here.
+    // Nobody asks for the ranks of single bytes.
     for byte in 0..0x80 {
         let key = short_key(&[byte], 0, 1);
-        short.insert(key, EMPTY_RANK);
+        short.insert(key, 0);
     }
 
     let (mut start, mut rank) = (1, 0_u32);
@@ -91,10 +91,14 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
     }
 
     let mut tables: Vec<u8> = pairs.into_iter().flat_map(u32::to_le_bytes).collect();
-    tables.extend(short.keys.into_iter().flat_map(u64::to_le_bytes));
-    tables.extend(short.ranks.into_iter().flat_map(u32::to_le_bytes));
-    tables.extend(medium.keys.into_iter().flat_map(u128::to_le_bytes));
-    tables.extend(medium.ranks.into_iter().flat_map(u32::to_le_bytes));
+    for (key, rank) in short.slots {
+        tables.extend(key.to_le_bytes());
+        tables.extend(rank.to_le_bytes());
+    }
+    for (key, rank) in medium.slots {
+        tables.extend(key.to_le_bytes());
+        tables.extend(rank.to_le_bytes());
+    }
     tables.extend(long.into_iter().flat_map(u64::to_le_bytes));
     tables.extend(cuts);
     tables.extend(texts);
@@ -102,23 +106,21 @@ fn tables(layout: &Layout, lists: &[u8]) -> Vec<u8> {
 }
 
 struct Table<K> {
-    keys: Vec<K>,
-    ranks: Vec<u32>,
+    slots: Vec<(K, u32)>,
     bits: u32,
 }
 
 impl<K: TokenKey> Table<K> {
     fn new(bits: u32) -> Self {
-        Self { keys: vec![K::default(); 1 << bits], ranks: vec![0; 1 << bits], bits }
+        Self { slots: vec![(K::default(), 0); 1 << bits], bits }
     }
 
     fn insert(&mut self, key: K, rank: u32) {
-        let slots = self.keys.len();
+        let slots = self.slots.len();
         let mut slot = (key.hash() >> (64 - self.bits)) as usize;
-        while self.keys[slot % slots] != K::default() {
+        while self.slots[slot % slots].0 != K::default() {
             slot += 1;
         }
-        self.keys[slot % slots] = key;
-        self.ranks[slot % slots] = rank;
+        self.slots[slot % slots] = (key, rank);
     }
 }

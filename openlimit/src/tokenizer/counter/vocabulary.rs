@@ -28,8 +28,8 @@ const LONGEST: usize = 128;
 pub(super) struct Vocabulary {
     /// The ranks of all pairs of bytes, with which merging begins.
     pairs: &'static [[u8; 4]],
-    short: Table<8>,
-    medium: Table<16>,
+    short: Table<12>,
+    medium: Table<20>,
     /// For each longer token, where its bytes are in `texts`, its length and its rank.
     long: &'static [[u8; 8]],
     /// The borders inside tokens: see `cut`.
@@ -79,8 +79,8 @@ impl Vocabulary {
     #[inline(always)]
     pub(super) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
         match end - start {
-            length @ ..=8 => self.short.has(short_key(text, start, length)),
-            length @ 9..=16 => self.medium.has(medium_key(text, start, length)),
+            length @ ..=8 => self.short.rank(short_key(text, start, length)) != NONE,
+            length @ 9..=16 => self.medium.rank(medium_key(text, start, length)) != NONE,
             _ => self.long_rank(text, start, end) != NONE,
         }
     }
@@ -130,74 +130,60 @@ impl Vocabulary {
     }
 }
 
-/// A hash table from keys of `N` bytes to ranks, with open addressing. The key zero marks a free
-/// slot.
-struct Table<const N: usize> {
-    keys: &'static [[u8; N]],
-    ranks: &'static [[u8; 4]],
+/// A hash table with open addressing. Each slot of `SIZE` bytes is a key and then a rank, so that
+/// both are read at once. The key zero marks a free slot.
+struct Table<const SIZE: usize> {
+    slots: &'static [[u8; SIZE]],
     shift: u32,
 }
 
-impl<const N: usize> Table<N> {
+impl<const SIZE: usize> Table<SIZE> {
     /// Splits the bytes into the table at their start and the rest.
     const fn split(bytes: &'static [u8], bits: u32) -> (Self, &'static [u8]) {
-        let (keys, rest) = bytes.split_at(N << bits);
-        let (ranks, rest) = rest.split_at(4 << bits);
-        (Self { keys: keys.as_chunks().0, ranks: ranks.as_chunks().0, shift: 64 - bits }, rest)
+        let (slots, rest) = bytes.split_at(SIZE << bits);
+        (Self { slots: slots.as_chunks().0, shift: 64 - bits }, rest)
     }
 
+    /// Returns the rank of the key, which has at least two bytes, or `NONE` if it is not there.
     #[inline(always)]
-    fn has<K: TokenKey + Stored<N>>(&self, key: K) -> bool {
-        self.find(key).1
-    }
-
-    #[inline(always)]
-    fn rank<K: TokenKey + Stored<N>>(&self, key: K) -> u32 {
-        match self.find(key) {
-            (slot, true) => u32::from_le_bytes(self.ranks[slot]),
-            _ => NONE,
+    fn rank<K: Stored<SIZE>>(&self, key: K) -> u32 {
+        let mut slot = (key.hash() >> self.shift) as usize;
+        loop {
+            let (found, rank) = K::from_slot(&self.slots[slot & (self.slots.len() - 1)]);
+            if found == key {
+                return rank;
+            }
+            if found == K::default() {
+                return NONE;
+            }
+            slot += 1;
         }
     }
 
     /// Returns the key in the first slot for this one.
     #[inline(always)]
-    fn first<K: TokenKey + Stored<N>>(&self, key: K) -> K {
-        K::from_bytes(self.keys[(key.hash() >> self.shift) as usize & (self.keys.len() - 1)])
-    }
-
-    /// Returns the slot of the key, and whether the key is there.
-    #[inline(always)]
-    fn find<K: TokenKey + Stored<N>>(&self, key: K) -> (usize, bool) {
-        let mask = self.keys.len() - 1;
-        let mut slot = (key.hash() >> self.shift) as usize;
-        loop {
-            let found = K::from_bytes(self.keys[slot & mask]);
-            if found == key {
-                return (slot & mask, true);
-            }
-            if found == K::default() {
-                return (slot & mask, false);
-            }
-            slot += 1;
-        }
+    fn first<K: Stored<SIZE>>(&self, key: K) -> K {
+        K::from_slot(&self.slots[(key.hash() >> self.shift) as usize & (self.slots.len() - 1)]).0
     }
 }
 
-/// A key as a table stores it.
-trait Stored<const N: usize> {
-    fn from_bytes(bytes: [u8; N]) -> Self;
+/// A key as a slot of a table stores it, before its rank.
+trait Stored<const SIZE: usize>: TokenKey {
+    fn from_slot(slot: &[u8; SIZE]) -> (Self, u32);
 }
 
-impl Stored<8> for u64 {
+impl Stored<12> for u64 {
     #[inline(always)]
-    fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self::from_le_bytes(bytes)
+    fn from_slot(slot: &[u8; 12]) -> (Self, u32) {
+        let (key, rank) = slot.split_first_chunk().expect("a slot is longer than a key");
+        (Self::from_le_bytes(*key), u32::from_le_bytes(*rank.first_chunk().expect("a slot has a rank")))
     }
 }
 
-impl Stored<16> for u128 {
+impl Stored<20> for u128 {
     #[inline(always)]
-    fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self::from_le_bytes(bytes)
+    fn from_slot(slot: &[u8; 20]) -> (Self, u32) {
+        let (key, rank) = slot.split_first_chunk().expect("a slot is longer than a key");
+        (Self::from_le_bytes(*key), u32::from_le_bytes(*rank.first_chunk().expect("a slot has a rank")))
     }
 }
