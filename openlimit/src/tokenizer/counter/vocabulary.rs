@@ -55,8 +55,9 @@ impl Vocabulary {
         u32::from_le_bytes(self.pairs[pair_index(first, second)])
     }
 
-    /// Returns the rank of the token that is these bytes of the text, at least two.
-    #[inline(always)]
+    /// Returns the rank of the token that is these bytes of the text. That of a single byte means
+    /// nothing.
+    #[inline(never)]
     pub(super) fn rank(&self, text: &[u8], start: usize, end: usize) -> u32 {
         match end - start {
             length @ ..=8 => self.short.rank(short_key(text, start, length)),
@@ -78,11 +79,7 @@ impl Vocabulary {
     /// Returns whether these bytes of the text are a token. A single byte is one, too.
     #[inline(always)]
     pub(super) fn has(&self, text: &[u8], start: usize, end: usize) -> bool {
-        match end - start {
-            length @ ..=8 => self.short.rank(short_key(text, start, length)) != NONE,
-            length @ 9..=16 => self.medium.rank(medium_key(text, start, length)) != NONE,
-            _ => self.long_rank(text, start, end) != NONE,
-        }
+        self.rank(text, start, end) != NONE
     }
 
     #[inline(never)]
