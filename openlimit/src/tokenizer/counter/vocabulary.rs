@@ -141,12 +141,12 @@ impl<const SIZE: usize> Table<SIZE> {
         (Self { slots: slots.as_chunks().0, shift: 64 - bits }, rest)
     }
 
-    /// Returns the rank of the key, which has at least two bytes, or `NONE` if it is not there.
+    /// Returns the rank of the key, or `NONE` if it is not there.
     #[inline(always)]
     fn rank<K: Stored<SIZE>>(&self, key: K) -> u32 {
         let mut slot = (key.hash() >> self.shift) as usize;
         loop {
-            let (found, rank) = K::from_slot(&self.slots[slot & (self.slots.len() - 1)]);
+            let (found, rank) = self.at::<K>(slot);
             if found == key {
                 return rank;
             }
@@ -160,7 +160,12 @@ impl<const SIZE: usize> Table<SIZE> {
     /// Returns the key in the first slot for this one.
     #[inline(always)]
     fn first<K: Stored<SIZE>>(&self, key: K) -> K {
-        K::from_slot(&self.slots[(key.hash() >> self.shift) as usize & (self.slots.len() - 1)]).0
+        self.at::<K>((key.hash() >> self.shift) as usize).0
+    }
+
+    #[inline(always)]
+    fn at<K: Stored<SIZE>>(&self, slot: usize) -> (K, u32) {
+        K::from_slot(&self.slots[slot & (self.slots.len() - 1)])
     }
 }
 
@@ -172,15 +177,21 @@ trait Stored<const SIZE: usize>: TokenKey {
 impl Stored<12> for u64 {
     #[inline(always)]
     fn from_slot(slot: &[u8; 12]) -> (Self, u32) {
-        let (key, rank) = slot.split_first_chunk().expect("a slot is longer than a key");
-        (Self::from_le_bytes(*key), u32::from_le_bytes(*rank.first_chunk().expect("a slot has a rank")))
+        let (key, rank) = key_and_rank(slot);
+        (Self::from_le_bytes(key), rank)
     }
 }
 
 impl Stored<20> for u128 {
     #[inline(always)]
     fn from_slot(slot: &[u8; 20]) -> (Self, u32) {
-        let (key, rank) = slot.split_first_chunk().expect("a slot is longer than a key");
-        (Self::from_le_bytes(*key), u32::from_le_bytes(*rank.first_chunk().expect("a slot has a rank")))
+        let (key, rank) = key_and_rank(slot);
+        (Self::from_le_bytes(key), rank)
     }
+}
+
+#[inline(always)]
+fn key_and_rank<const KEY: usize>(slot: &[u8]) -> ([u8; KEY], u32) {
+    let (key, rank) = slot.split_last_chunk().expect("a slot ends with a rank");
+    (key.try_into().expect("it begins with a key"), u32::from_le_bytes(*rank))
 }
