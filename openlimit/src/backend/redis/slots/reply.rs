@@ -66,6 +66,7 @@ impl Slots {
         let was_local = self.end_outage(now);
         self.setbacks += 1;
         let calls = self.in_flight.take().unwrap_or_default();
+        self.answered_from = self.asked_at;
         let undecided = calls.get(reply.calls.len());
         let kept_back = undecided.and_then(|call| call.waiter);
         let undecided = undecided.map(|call| self.takes_share(call.amounts.as_slice()));

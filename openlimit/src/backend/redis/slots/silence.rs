@@ -5,8 +5,8 @@
 //! [`Store`](crate::AcquireError::Store), which names the server. So each call is of one of two
 //! kinds:
 //!
-//! * **Kept back by limits**, as far as replies say: there is no room, the calls in front of it are
-//!   kept back, or the batch in flight does not ask for it. Then the server is at fault only if it
+//! * **Kept back by limits**, as far as replies say: there is no room, it was asked for in vain, the
+//!   calls in front of it are kept back, or the batch in flight does not ask for it. Then the server is at fault only if it
 //!   has not replied for four usual round trips, and for as long as would
 //!   [hold up](super::reply) a reply.
 //! * **Kept back by nothing.** Then the call waited for the server alone, however short its timeout
@@ -42,14 +42,19 @@ impl Slots {
         is_silent.then(|| StoreError::new(&self.server, StoreProblem::TimedOut(silence)))
     }
 
-    /// Returns true if a call for which there is room is kept back: with its lane since the batch
-    /// began that the last reply answers, or by the batch in flight.
+    /// Returns true if a call for which there is room is kept back:
+    ///
+    /// - The last reply is to a batch that began after the call arrived. So it was asked for in
+    ///   vain, or could not be asked for.
+    /// - Its lane has been kept back since that batch began.
+    /// - The batch in flight does not ask for it.
     fn is_kept_back(&self, waiter: &Waiter, queue: &Queue, now: u64) -> bool {
-        let until = self.kept_until(waiter, queue, now);
-        until > self.seen_at.saturating_sub(self.known_trip()) || self.is_passed(waiter)
+        waiter.arrived < self.answered_from
+            || self.kept_until(waiter, queue, now) > self.answered_from
+            || self.is_passed(waiter)
     }
 
-    /// Returns until when a reply, or a large slot, kept the calls of a lane back. That is long ago
+    /// Returns until when a reply, or a large slot, kept the calls of its lane back. That is long ago
     /// if the last reply did not.
     fn kept_until(&self, waiter: &Waiter, queue: &Queue, now: u64) -> u64 {
         let waits_below = self.takes_share(waiter.amounts.as_slice())

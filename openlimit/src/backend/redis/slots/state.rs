@@ -66,6 +66,8 @@ pub(crate) struct Slots {
     pub(super) in_flight: Option<Vec<AskedCall>>,
     /// When the last batch began.
     pub(super) asked_at: u64,
+    /// When the batch began that the last reply answers.
+    pub(super) answered_from: u64,
     /// The usual time of a round trip; the largest value before the first reply.
     pub(super) usual_trip: u64,
     /// The same in the last reply for any key of the limiter.
@@ -239,6 +241,7 @@ impl Slots {
             seen_at: 0,
             in_flight: None,
             asked_at: 0,
+            answered_from: 0,
             usual_trip: trip_of_all.get(),
             trip_of_all,
             seen_late_by: u64::MAX,

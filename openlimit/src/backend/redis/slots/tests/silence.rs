@@ -83,7 +83,7 @@ fn a_timeout_that_ends_after_a_reply_to_others_is_not_the_limit_s_either() {
     // The driver takes a moment.
     world.clock += MS;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
-    assert_eq!(expire(&client, [1, 1], world.clock + MS), Some(Duration::from_millis(2)));
+    assert_eq!(expire_after(2 * MS, &client, [1, 1], world.clock + MS), Some(Duration::from_millis(2)));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_timeout_that_ends_while_a_limit_has_no_room_is_the_limit_s() {
     world.clock += 10 * MS;
     world.call(&mut client, [1, 9_000]);
     client.join([1, 5_000]);
-    assert_eq!(expire(&client, [1, 5_000], world.clock + MS), None);
+    assert_eq!(expire_after(MS, &client, [1, 5_000], world.clock + MS), None);
     // Also if it has arrived since the reply, and the driver is late.
     let now = world.clock + 50 * MS;
     assert_eq!(expire_after(40 * MS, &client, [1, 5_000], now), None);
@@ -104,14 +104,15 @@ fn a_batch_without_a_reply_is_why_a_call_timed_out_although_the_limit_had_no_roo
     let mut world = World::start(SLOW);
     let mut client = world.client();
     world.call(&mut client, [1, 9_000]);
+    let joined = world.clock;
     client.join([1, 5_000]);
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
-    let expire = |now| expire_after(now, &client, [1, 5_000], now);
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 5_000], now);
     // No later than a reply may be that is not held up: by half of the jitter.
     assert_eq!(expire(world.clock + 10 * MS), None);
     assert_eq!(expire(world.clock + 50 * MS), Some(Duration::from_millis(50)));
     client.slots.usual_trip = 20 * MS;
-    let expire = |now| expire_after(now, &client, [1, 5_000], now);
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 5_000], now);
     assert_eq!(expire(world.clock + 50 * MS), None);
     assert!(expire(world.clock + 80 * MS).is_some());
 }
@@ -154,9 +155,9 @@ fn a_timeout_that_ends_while_the_call_of_another_client_goes_first_is_the_limit_
     world.call(&mut client, [1, 1]);
     client.join([1, 1]);
     client.slots.ask_at = world.clock + 20 * MS;
-    assert_eq!(expire(&client, [1, 1], world.clock + MS), None);
+    assert_eq!(expire_after(MS, &client, [1, 1], world.clock + MS), None);
     // Its driver is late. The server is not, since it was not asked.
-    assert_eq!(expire(&client, [1, 1], world.clock + 80 * MS), None);
+    assert_eq!(expire_after(80 * MS, &client, [1, 1], world.clock + 80 * MS), None);
 }
 
 #[test]
@@ -187,12 +188,13 @@ fn a_timeout_that_ends_long_after_a_batch_without_a_reply_is_not_the_limit_s() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     world.call(&mut client, [1, 1]);
+    let joined = world.clock;
     client.join([1, 1]);
     // It is in line, and takes along the call before its turn.
     client.slots.ask_at = world.clock + 1_000 * MS;
     client.slots.wants_news = true;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
-    let expire = |now| expire_after(now, &client, [1, 1], now);
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 1], now);
     assert_eq!(expire(world.clock + MS), None);
     assert!(expire(world.clock + 50 * MS).is_some());
 }
@@ -202,11 +204,12 @@ fn a_call_above_without_a_reply_was_not_kept_back_because_one_below_was() {
     let mut world = World::start(SLOW);
     let mut client = world.client();
     world.call(&mut client, [1, 1]);
+    let joined = world.clock;
     client.join([1, 1]);
     client.slots.below_at = world.clock + 1_000 * MS;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
     let now = world.clock + MS;
-    assert!(expire_after(now, &client, [1, 1], now).is_some());
+    assert!(expire_after(now - joined, &client, [1, 1], now).is_some());
 }
 
 #[test]
@@ -216,12 +219,13 @@ fn a_call_below_behind_one_above_in_line_waits_for_the_limit() {
     world.call(&mut client, [1, 1]);
     // The second one is the share of the first one.
     client.slots.limits = 1;
+    let joined = world.clock;
     client.join([1, 0]);
     client.join([1, 1]);
     client.slots.ask_at = world.clock + MS;
     world.clock += MS;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
-    let expire = |now| expire_after(now, &client, [1, 1], now);
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 1], now);
     assert_eq!(expire(world.clock + MS), None);
     assert!(expire(world.clock + 50 * MS).is_some());
 }
@@ -233,6 +237,7 @@ fn a_call_above_behind_one_below_in_line_waits_for_the_limit() {
     world.call(&mut client, [1, 1]);
     // The second one is the share of the first one.
     client.slots.limits = 1;
+    let joined = world.clock;
     let below = client.join([1, 1]);
     client.join([1, 0]);
     let number = client.queue.waiter(below).map_or(0, |below| below.number);
@@ -240,7 +245,7 @@ fn a_call_above_behind_one_below_in_line_waits_for_the_limit() {
     (slots.in_line, slots.below_at, slots.kept_back) =
         (Some(true), world.clock + 10 * MS, Some((below, number)));
     world.clock += 10 * MS;
-    let expire = |client: &Tenant, now| expire_after(now, client, [1, 0], now);
+    let expire = |client: &Tenant, now: u64| expire_after(now - joined, client, [1, 0], now);
     // The batch asks for the one below alone.
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
     assert_eq!(expire(&client, world.clock + MS), None);
@@ -300,13 +305,32 @@ fn a_reply_to_a_batch_that_began_before_a_call_below_was_asked_for_again_does_no
     world.clock += 10 * MS;
     world.call(&mut client, [1, 1]);
     client.slots.limits = 1;
+    let joined = world.clock;
     client.join([1, 1]);
     // The round trip of the last reply began before that.
+    client.slots.answered_from -= MS;
     client.slots.below_at = client.slots.seen_at - MS / 2;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
-    let expire = |now| expire_after(now, &client, [1, 1], now);
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 1], now);
     assert_eq!(expire(world.clock + MS), None);
     assert!(expire(world.clock + 50 * MS).is_some());
+}
+
+#[test]
+fn a_call_that_was_asked_for_in_vain_waited_for_the_limit() {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, [1, 1]);
+    let joined = world.clock;
+    client.join([1, 1]);
+    world.clock += MS;
+    world.exchange(&mut client);
+    // It is asked for again, because its slot was taken or given back.
+    client.slots.drop_all(world.clock);
+    assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
+    let expire = |now: u64| expire_after(now - joined, &client, [1, 1], now);
+    assert_eq!(expire(world.clock + MS), None);
+    assert_eq!(expire(world.clock + 50 * MS), Some(Duration::from_millis(50)));
 }
 
 #[test]
