@@ -51,9 +51,14 @@ impl Admission {
             let declared = limit.rate().amount();
             if let Some(remaining) = &mut self.remaining {
                 remaining.declare(place, declared);
-                // The provider still allows what it said.
+                // The provider still allows what it said, and its bucket holds as much.
+                let allowed = remaining.allowed(place, plan);
                 if remaining.rate(place).is_some() {
-                    self.backend.set_rate(place, remaining.allowed(place, plan), declared, now);
+                    self.backend.set_rate(place, allowed, declared, now);
+                }
+                if widens >> place & 1 == 1 {
+                    let held = remaining.held(place, limit.rate().with_amount(allowed));
+                    self.backend.widen(place, held);
                 }
             }
             self.learn_rate(plan, place);

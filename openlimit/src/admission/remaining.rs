@@ -177,10 +177,11 @@ impl Remaining {
         Some(i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX }))
     }
 
-    /// Returns how much the provider's bucket was seen to hold, less the cushion.
+    /// Returns how much the provider's bucket was seen to hold, less the cushion. A limit that was
+    /// higher once holds no more than the amount of this rate now.
     pub(crate) fn held(&self, place: usize, rate: Rate) -> u64 {
         let most = self.reported[place].most;
-        most - cushion(most, rate)
+        (most - cushion(most, rate)).min(rate.amount())
     }
 }
 

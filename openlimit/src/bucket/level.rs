@@ -52,6 +52,8 @@ pub(super) struct Weights<W> {
     pub(super) jitter: W,
     /// The most that one call may take, as an amount: the rate's amount or its burst.
     pub(super) most: u64,
+    /// The weight of the most that one call may take by the declared limit, or by the one in force.
+    pub(super) whole: W,
     /// The weight of a nanosecond of the declared rate: what would leak without headroom.
     pub(super) nanosecond: W,
     /// How long after its charge a call may arrive, in nanoseconds.
@@ -68,6 +70,7 @@ impl Weights<u128> {
             burst: narrow(self.burst),
             jitter: narrow(self.jitter),
             most: self.most,
+            whole: narrow(self.whole),
             nanosecond: narrow(self.nanosecond),
             late: self.late,
         }
@@ -199,7 +202,7 @@ impl<W: Word> Level<W> {
         } else {
             burst.saturating_add(paused).saturating_sub(jitter) / unit
         };
-        let pause = self.pause_of_next(self.terms.unit.times(self.terms.most)).into();
+        let pause = self.pause_of_next(self.terms.whole).into();
         let full_in = narrow(before.saturating_add(pause).saturating_sub(leaked).div_ceil(leak));
         // During a hold the level is as of its end, and the rate stands still until then.
         let (shown, since) = (now.max(self.at), real.max(self.time(self.at)));

@@ -54,7 +54,9 @@ impl Bucket {
         let (unit, leak, nanosecond) = (unit / common, leak / common, nanosecond / common);
         let (burst, jitter) = (burst.as_nanos() * nanosecond, jitter.as_nanos() * nanosecond);
         let (fit, late) = (burst.saturating_sub(jitter), nanos(metering.late));
-        let weights = Weights { unit, leak, fit, burst, jitter, most, nanosecond, late };
+        let whole = Metering::new(metering.rate, metering.burst, metering.jitter, metering.headroom).most;
+        let whole = unit.saturating_mul(whole.min(most).into());
+        let weights = Weights { unit, leak, fit, burst, jitter, most, whole, nanosecond, late };
         if unit.saturating_mul(usual).max(burst).max(jitter).max(leak) <= NARROW {
             Self::Narrow(Level::new(Arc::new(weights.narrowed())))
         } else {

@@ -139,3 +139,30 @@ fn of_an_adopted_limit_the_bucket_holds_what_was_left_and_no_multiple_of_it() {
     clock.advance(secs(60));
     assert_eq!(at_once(&limiter), 1_700);
 }
+
+#[test]
+fn of_an_adopted_limit_that_falls_again_the_bucket_holds_no_more_than_the_lower_amount() {
+    for discovers in [false, true] {
+        let clock = ManualClock::new();
+        let limiter = plain(&clock).requests(Rate::per_minute(600)).burst(Burst::Observed);
+        let limiter = limiter.adopt_limits(true).discover(discovers).build().expect("valid options");
+        for amount in ["60000", "6000"] {
+            let headers =
+                [("x-ratelimit-limit-requests", amount), ("x-ratelimit-remaining-requests", amount)];
+            limiter.observe(&Observation::from_parts(200, headers, b"")).expect("it is built");
+            clock.advance(secs(600));
+        }
+        let most = at_once(&limiter);
+        assert!((5_900..=6_000).contains(&most), "{most}");
+    }
+}
+
+#[test]
+fn an_update_of_something_else_leaves_the_burst_as_it_is() {
+    let clock = ManualClock::new();
+    let limiter = observing(&clock);
+    limiter.observe(&left("2000")).expect("it is built");
+    drop(limiter.try_acquire(Cost::new().requests(1_000)).expect("there is room"));
+    limiter.update(|limits| limits.jitter(millis(10))).expect("valid options");
+    assert_eq!(at_once(&limiter), 899);
+}

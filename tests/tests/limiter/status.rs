@@ -5,7 +5,7 @@ use std::time::Duration;
 use openlimit::feedback::Observation;
 use openlimit::testing::ManualClock;
 use openlimit::{
-    AcquireError, BuildProblem, Cost, Percent, Priority, Rate, RateLimiter, Status, Usage, limiter,
+    AcquireError, BuildProblem, Cost, Counting, Percent, Priority, Rate, RateLimiter, Status, Usage, limiter,
 };
 use openlimit_tests::{Call, millis, nanos, plain, secs};
 use proptest::collection::vec;
@@ -57,6 +57,20 @@ fn a_limit_that_the_provider_refused_is_full_when_it_says_so() {
     assert_eq!(only(&limiter).2, nanos(1));
     clock.advance(nanos(1));
     assert_eq!(only(&limiter), (30, 0, Duration::ZERO));
+}
+
+#[test]
+fn a_limit_in_windows_that_may_be_higher_is_full_when_all_of_it_is_available() {
+    for adopts in [false, true] {
+        let clock = ManualClock::new();
+        let builder = plain(&clock).tokens(Rate::per_minute(600)).counting(Counting::InWindows);
+        let limiter = builder.adopt_limits(adopts).build().expect("valid options");
+        drop(limiter.try_acquire(1).expect("there is room"));
+        let (_, _, full_in) = only(&limiter);
+        assert!(full_in > secs(59) && full_in < secs(62), "{full_in:?}");
+        clock.advance(full_in);
+        assert_eq!(only(&limiter), (600, 0, Duration::ZERO));
+    }
 }
 
 #[test]
