@@ -117,10 +117,7 @@ impl Slots {
 
     fn change_alone(&mut self, limits: &Starting<'_>, now: u64) {
         let meterings = self.share_of(limits.meterings);
-        let share = limits.metered_by(&meterings);
-        // Buckets in memory can have any limits.
-        let _ = self.alone.share.change(&share, None, now);
-        self.alone.change_whole(limits, now);
+        self.alone.change(&limits.metered_by(&meterings), limits, now);
     }
 
     /// Returns how this process meters the limits during an outage.
