@@ -83,6 +83,12 @@ impl Alone {
         self.changed = self.share.next_charge();
     }
 
+    /// Changes the rate of a limit to `allowed` of what was `declared`.
+    pub(super) fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.share.set_rate(place, allowed, declared, now);
+        self.whole.set_rate(place, allowed, declared, now);
+    }
+
     /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the
     /// whole.
     pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {

@@ -15,7 +15,7 @@ use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::scale::{MOST, Scale};
 use crate::backend::redis::shared::{jitter_of, shared};
-use crate::backend::{Buckets as _, Newer, Starting};
+use crate::backend::{Newer, Starting};
 use crate::bucket::Metering;
 use crate::error::BuildProblem;
 use crate::time::nanos;

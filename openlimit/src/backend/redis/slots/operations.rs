@@ -190,7 +190,7 @@ impl Buckets for Slots {
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
-        self.alone.share.set_rate(place, allowed, declared, now);
+        self.alone.set_rate(place, allowed, declared, now);
         // The windows before were of the earlier rate.
         self.turn(now);
         for bucket in self.buckets_of(place) {

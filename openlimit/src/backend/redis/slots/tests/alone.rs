@@ -404,6 +404,22 @@ fn what_was_taken_after_a_loss_is_repaid_although_the_process_was_alone_before_i
     assert!(known + 250_000_000 >= excess, "{known} of {excess}");
 }
 
+#[test]
+fn what_nobody_else_could_have_had_is_not_owed_at_a_rate_that_was_adopted() {
+    let whole = [metering(Rate::per_second(100)).open(), metering(SLOW[1])];
+    let mut world = World::metered_by(whole);
+    let client = alone_by(&whole, world.client(), Percent(100));
+    let all = vec![Process { client, unanswered: None, is_busy: true }];
+    let mut processes = Processes { world, all, level: 0, level_at: 0, taken: 0 }.looking_less_far();
+    processes.all[0].client.slots.set_rate(0, 1_000, 100, processes.world.clock);
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_secs(15));
+    assert!(processes.taken > 16_000_000_000, "{}", processes.taken);
+    let level = processes.mend(0).buckets[0].level;
+    assert!(level <= BURST_NANOS + UNUSED, "{level}");
+}
+
 /// Calls `act` with a limit of so many requests in a second.
 fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = [Rate::per_second(amount), SLOW[1]];
