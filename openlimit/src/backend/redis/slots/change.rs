@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::past::{MOST_PAST, Past};
 use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
-use crate::backend::redis::scale::{MOST, Scale};
+use crate::backend::redis::scale::{MOST, ONE, Scale};
 use crate::backend::redis::shared::{jitter_of, shared};
 use crate::backend::{Newer, Starting};
 use crate::bucket::Metering;
@@ -118,6 +118,12 @@ impl Slots {
     fn change_alone(&mut self, limits: &Starting<'_>, now: u64) {
         let meterings = self.share_of(limits.meterings);
         self.alone.change(&limits.metered_by(&meterings), limits, now);
+        // The provider still allows what it said.
+        for (place, scale) in self.places[..self.limits].iter().zip(&self.scales) {
+            if scale.rate() != ONE {
+                self.alone.set_rate(*place, scale.rate(), ONE, now);
+            }
+        }
     }
 
     /// Returns how this process meters the limits during an outage.

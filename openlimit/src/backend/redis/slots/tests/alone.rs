@@ -420,6 +420,24 @@ fn what_nobody_else_could_have_had_is_not_owed_at_a_rate_that_was_adopted() {
     assert!(level <= BURST_NANOS + UNUSED, "{level}");
 }
 
+#[test]
+fn alone_a_process_keeps_to_a_rate_that_it_has_from_another_one_also_after_an_update() {
+    let mut processes = Processes::start(2);
+    processes.all[0].client.slots.set_rate(0, 250, 1_000, processes.world.clock);
+    processes.pass(Duration::from_secs(2));
+    let now = processes.world.clock;
+    let slots = &mut processes.all[1].client.slots;
+    with_requests(2_000, |limits| slots.change(limits, Some(1), now)).unwrap();
+    processes.cut(1);
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    let before = processes.taken;
+    processes.pass(Duration::from_secs(8));
+    // A quarter of a quarter of 8 s, at 2 000 requests in a second.
+    let taken = processes.taken - before;
+    assert!((900_000_000..1_100_000_000).contains(&taken), "{taken}");
+}
+
 /// Calls `act` with a limit of so many requests in a second.
 fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = [Rate::per_second(amount), SLOW[1]];
