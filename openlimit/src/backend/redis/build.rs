@@ -90,8 +90,7 @@ impl Shared {
     pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
         let keys = Keys::new(&self.prefix, &self.name, key);
         let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
-        let dimensions = starting.dimensions.iter().max().map_or(0, |most| most + 1);
-        let alone = Alone::new(self.share.of_another(), self.whole.of_another(), dimensions);
+        let alone = Alone::new(self.share.of_another(), self.whole.of_another(), self.limits.len());
         let (server, trip) = (session.server(), self.common.usual_trip.clone());
         let slots = Slots::new(&self.limits, self.terms, server, alone, starting.max_hold, trip);
         let slots = slots.identified(self.identity.clone());

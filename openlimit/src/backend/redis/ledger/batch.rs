@@ -28,9 +28,10 @@ impl Ledger {
     /// before.
     pub(in crate::backend::redis) fn begin(&mut self, batch: &mut Writer, now: u64) {
         self.batch += 1;
+        self.went_before = self.went_alone.take();
         // Not zero, which stands for not at all.
         let alone =
-            self.went_alone.map_or([0, 0], |Went { at, epoch }| [now.saturating_sub(at) / 1_000 + 1, epoch]);
+            self.went_before.map_or([0, 0], |Went { at, epoch }| [now.saturating_sub(at) / 1_000 + 1, epoch]);
         let seen = [self.replied, self.seen_at, self.epoch, self.charges];
         for number in [self.batch].into_iter().chain(seen).chain(alone) {
             batch.number(number);
@@ -56,7 +57,7 @@ impl Ledger {
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
-        let went_alone = self.went_alone.map_or(0, |went| went.at);
+        let went_alone = self.went_before.map_or(0, |went| went.at);
         let first = self.refunds.keys().rev().nth(MOST_REFUNDS - 1).copied().unwrap_or_default();
         let sent = self.refunds.split_off(&first);
         for number in [sent.len() as u64, calls as u64] {

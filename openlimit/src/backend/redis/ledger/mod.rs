@@ -46,8 +46,10 @@ pub(super) struct Ledger {
     refunds: BTreeMap<(u64, bool), Box<[u64]>>,
     /// Those in the batch in flight.
     sent: BTreeMap<(u64, bool), Box<[u64]>>,
-    /// When this process went alone, while no reply has confirmed what it took then.
+    /// When this process went alone, while no batch has taken along what it took since.
     went_alone: Option<Went>,
+    /// The same for what is in the batch in flight.
+    went_before: Option<Went>,
     /// A change of the hold that no batch has taken along yet.
     hold: Option<HoldChange>,
     /// The change in the batch in flight.
@@ -114,6 +116,7 @@ impl Ledger {
             refunds: BTreeMap::new(),
             sent: BTreeMap::new(),
             went_alone: None,
+            went_before: None,
             hold: None,
             holding: None,
         }
@@ -182,7 +185,7 @@ impl Ledger {
         self.refunds.clear();
         // Nor is it sent again if the batch in flight is given up.
         self.sent.clear();
-        self.went_alone = None;
+        (self.went_alone, self.went_before) = (None, None);
         for account in &mut self.buckets {
             let Account { sum, idle, .. } = *account;
             *account = Account { sum, idle, ..Account::default() };

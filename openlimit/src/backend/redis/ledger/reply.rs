@@ -39,9 +39,7 @@ impl Ledger {
             (account.owing, account.taking, account.refunding) = (0, Taken::default(), 0);
             (account.raising, account.pacing, account.shutting) = (None, PaceChange::default(), 0);
         }
-        if self.buckets.iter().all(|account| account.taken.all == 0) {
-            self.went_alone = None;
-        }
+        self.went_before = None;
         self.holding = None;
         self.sent.clear();
         self.replied = self.batch;
@@ -67,6 +65,7 @@ impl Ledger {
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
+        self.went_alone = self.went_before.take().or(self.went_alone);
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
             account.taken.add(mem::take(&mut account.taking));

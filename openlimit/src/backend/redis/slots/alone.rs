@@ -40,12 +40,16 @@
 //!   all others that used the limit meanwhile, or if Redis lost its state twice: only the last lost
 //!   one is remembered. And others may have given back a part of what was in the bucket, so that it
 //!   leaked sooner. Then the processes together owe too much, by at most that part.
+//! * If Redis lost its state, and there is no reply to the batch that reports what was taken before,
+//!   then the process owes all that it takes until there is one.
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
 //! * A process that ends while it is cut off owes nothing, since only it knew.
-//! * A call that was admitted alone, and is settled or cancelled only when Redis is back, counts
-//!   with all that it reserved.
+//! * A call that was admitted alone, and is settled or cancelled only when Redis is back or after
+//!   an update, counts with all that it reserved.
+
+use std::mem;
 
 use crate::backend::memory::Memory;
 use crate::backend::{Buckets as _, Starting};
@@ -58,22 +62,31 @@ pub(crate) struct Alone {
     pub(super) share: Memory,
     /// The same calls in buckets of the whole rate of each limit.
     whole: Memory,
-    /// The amounts that they took, by dimension.
-    taken: Box<[u64]>,
+    /// What they took by the weights of each bucket, which an update keeps, as it keeps levels.
+    pub(super) taken: Box<[u64]>,
     /// The number of the first charge since the outage began.
     first: u64,
+    /// The number of the first charge since the limits were changed or reset.
+    changed: u64,
 }
 
 impl Alone {
     /// Creates it from empty buckets, at a share of each limit and at the whole.
-    pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, dimensions: usize) -> Self {
-        Self { share, whole, taken: vec![0; dimensions].into(), first: 0 }
+    pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, buckets: usize) -> Self {
+        Self { share, whole, taken: vec![0; buckets].into(), first: 0, changed: 0 }
     }
 
-    /// Changes the limits of the buckets of the whole rate.
-    pub(super) fn change_whole(&mut self, limits: &Starting<'_>, now: u64) {
+    /// Changes the limits of the buckets, at a share of each limit and at the whole.
+    pub(super) fn change(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
         // Buckets in memory can have any limits.
-        let _ = self.whole.change(limits, None, now);
+        let _ = (self.share.change(share, None, now), self.whole.change(whole, None, now));
+        self.changed = self.share.next_charge();
+    }
+
+    /// Changes the rate of a limit to `allowed` of what was `declared`.
+    pub(super) fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
+        self.share.set_rate(place, allowed, declared, now);
+        self.whole.set_rate(place, allowed, declared, now);
     }
 
     /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the
@@ -81,7 +94,7 @@ impl Alone {
     pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
         self.share.reset(share, now);
         self.whole.reset(whole, now);
-        self.taken.fill(0);
+        (self.changed, _) = (self.share.next_charge(), self.taken.fill(0));
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of
@@ -102,42 +115,40 @@ impl Alone {
     /// Charges a call now, if the share has room. Returns the number of the charge.
     pub(super) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
         let charge = self.share.take(amounts, now)?;
-        self.note(amounts, charge, now);
+        self.whole.charge_as(amounts, charge, now);
         Some(charge)
     }
 
     /// Charges a call as of `at`, and returns the number of the charge.
     pub(super) fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let charge = self.share.charge(amounts, at, now);
-        self.note(amounts.as_slice(), charge, at);
+        self.whole.charge_as(amounts.as_slice(), charge, at);
         charge
     }
 
-    fn note(&mut self, amounts: &[u64], charge: u64, at: u64) {
-        self.whole.charge_as(amounts, charge, at);
-        for (taken, amount) in self.taken.iter_mut().zip(amounts) {
-            *taken = taken.saturating_add(*amount);
-        }
-    }
-
-    /// Refunds amounts of a charge, unless it is of an outage that has ended.
-    pub(super) fn refund(&mut self, amounts: &Amounts, charge: u64, now: u64, late: impl FnMut(usize, u64)) {
+    /// Refunds amounts of a charge, unless it is of an outage that has ended. Returns true if
+    /// `taken` contains it: what was taken before the limits changed may have had another weight.
+    pub(super) fn refund(
+        &mut self,
+        amounts: &Amounts,
+        charge: u64,
+        now: u64,
+        late: impl FnMut(usize, u64),
+    ) -> bool {
         if charge >= self.first {
             self.share.refund(amounts, charge, now, late);
             self.whole.refund(amounts, charge, now, |_, _| ());
-            for (taken, amount) in self.taken.iter_mut().zip(amounts.as_slice()) {
-                *taken = taken.saturating_sub(*amount);
-            }
         }
+        charge >= self.first.max(self.changed)
     }
 
-    /// Ends the outage. `limits` are their places and dimensions. Returns what was taken from each
-    /// of them, and the least of it to owe.
-    pub(super) fn end(&mut self, limits: impl Iterator<Item = (usize, usize)>, now: u64) -> Vec<(u64, u64)> {
-        let end = |(place, dimension): (usize, usize)| (self.taken[dimension], self.whole.empty(place, now));
-        let taken = limits.map(end).collect();
+    /// Ends the outage. Returns what was taken by the weights of each bucket, and the least amount
+    /// of it to owe. `places` are the places of the limits of the buckets.
+    pub(super) fn end(&mut self, places: &[usize], now: u64) -> Vec<(u64, u64)> {
+        let end = |(taken, place): (&mut u64, &usize)| (mem::take(taken), self.whole.empty(*place, now));
+        let taken = self.taken.iter_mut().zip(places).map(end).collect();
         // Charges so far belong to outages that have ended.
-        (self.first, _) = (u64::MAX, self.taken.fill(0));
+        self.first = u64::MAX;
         taken
     }
 }

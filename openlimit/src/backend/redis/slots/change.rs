@@ -13,9 +13,9 @@ use std::sync::Arc;
 use super::past::{MOST_PAST, Past};
 use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
-use crate::backend::redis::scale::{MOST, Scale};
+use crate::backend::redis::scale::{MOST, ONE, Scale};
 use crate::backend::redis::shared::{jitter_of, shared};
-use crate::backend::{Buckets as _, Newer, Starting};
+use crate::backend::{Newer, Starting};
 use crate::bucket::Metering;
 use crate::error::BuildProblem;
 use crate::time::nanos;
@@ -117,10 +117,13 @@ impl Slots {
 
     fn change_alone(&mut self, limits: &Starting<'_>, now: u64) {
         let meterings = self.share_of(limits.meterings);
-        let share = limits.metered_by(&meterings);
-        // Buckets in memory can have any limits.
-        let _ = self.alone.share.change(&share, None, now);
-        self.alone.change_whole(limits, now);
+        self.alone.change(&limits.metered_by(&meterings), limits, now);
+        // The provider still allows what it said.
+        for (place, scale) in self.places[..self.limits].iter().zip(&self.scales) {
+            if scale.rate() != ONE {
+                self.alone.set_rate(*place, scale.rate(), ONE, now);
+            }
+        }
     }
 
     /// Returns how this process meters the limits during an outage.

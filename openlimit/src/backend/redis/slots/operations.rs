@@ -17,7 +17,9 @@ impl Buckets for Slots {
         if !self.has_room(amounts, now) {
             None
         } else if self.is_local() {
-            self.alone.take(amounts, now)
+            let charge = self.alone.take(amounts, now)?;
+            self.note_taken(amounts);
+            Some(charge)
         } else {
             self.take_slot(amounts, now)
         }
@@ -72,7 +74,7 @@ impl Buckets for Slots {
 
     fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
         let slot = if self.is_local() { None } else { self.take_slot(amounts.as_slice(), now) };
-        slot.unwrap_or_else(|| self.alone.charge(amounts, at, now))
+        slot.unwrap_or_else(|| self.charge_alone(amounts, at, now))
     }
 
     /// What comes too late is known with the next reply.
@@ -84,7 +86,7 @@ impl Buckets for Slots {
             self.changed_at = Some(now);
             self.give_back(amounts.as_slice(), charge, true, now);
         } else {
-            self.alone.refund(amounts, charge, now, late);
+            self.refund_alone(amounts, charge, now, late);
         }
     }
 
@@ -99,7 +101,7 @@ impl Buckets for Slots {
 
     fn owe(&mut self, amounts: &Amounts, now: u64) -> Option<u64> {
         if self.is_local() {
-            return Some(self.alone.charge(amounts, now, now));
+            return Some(self.charge_alone(amounts, now, now));
         }
         self.setbacks += 1;
         for bucket in 0..self.scales.len() {
@@ -188,7 +190,7 @@ impl Buckets for Slots {
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
-        self.alone.share.set_rate(place, allowed, declared, now);
+        self.alone.set_rate(place, allowed, declared, now);
         // The windows before were of the earlier rate.
         self.turn(now);
         for bucket in self.buckets_of(place) {

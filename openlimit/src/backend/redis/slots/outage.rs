@@ -11,6 +11,7 @@ use std::process;
 use super::state::{Outage, Slots};
 use crate::backend::OnOutage;
 use crate::error::StoreError;
+use crate::limits::Amounts;
 use crate::queue::{Queue, Refusals, Waiter};
 
 impl Slots {
@@ -93,20 +94,49 @@ impl Slots {
         self.alone.begin(known.into_iter(), now);
     }
 
+    /// Charges a call alone, as of `at`, and returns the number of the charge.
+    pub(super) fn charge_alone(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
+        self.note_taken(amounts.as_slice());
+        self.alone.charge(amounts, at, now)
+    }
+
+    /// Notes what a call took alone, as it weighs now.
+    pub(super) fn note_taken(&mut self, amounts: &[u64]) {
+        for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {
+            let weight = self.scales[bucket].weight(amounts[self.dimensions[bucket]]);
+            *taken = taken.saturating_add(weight);
+        }
+    }
+
+    /// Refunds amounts of a charge that was made alone.
+    pub(super) fn refund_alone(
+        &mut self,
+        amounts: &Amounts,
+        charge: u64,
+        now: u64,
+        late: impl FnMut(usize, u64),
+    ) {
+        if self.alone.refund(amounts, charge, now, late) {
+            for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {
+                let amount = amounts.as_slice()[self.dimensions[bucket]];
+                *taken = taken.saturating_sub(self.scales[bucket].refund(amount, charge));
+            }
+        }
+    }
+
     /// Ends the outage, if there is one. What this process took alone will be sent with the next
     /// batch. Returns true if it decided alone.
     pub(super) fn end_outage(&mut self, now: u64) -> bool {
         let was_local = self.is_local();
         self.turn(now);
         if was_local && let Some(outage) = &self.outage {
-            let limits = self.places.iter().copied().zip(self.dimensions.iter().copied());
-            let taken = self.alone.end(limits, now);
+            let taken = self.alone.end(&self.places, now);
             for (bucket, (taken, least)) in taken.into_iter().enumerate() {
                 let scale = &self.scales[bucket];
+                let least = scale.weight(least);
                 // What was taken of a window that is over is not owed any more.
                 let taken = if scale.resets() { least } else { taken };
-                let weights = (scale.weight(taken), scale.weight(least));
-                self.ledger.took(bucket, weights, self.seen_at, outage.since);
+                self.ledger.took(bucket, (taken, least), self.seen_at, outage.since);
             }
         }
         self.outage = None;

@@ -93,7 +93,7 @@ impl Slots {
                 let scale = &mut self.scales[bucket];
                 scale.set_rate(pace.rate, ONE);
                 if scale.rate() != rate && bucket < self.limits {
-                    self.alone.share.set_rate(place, scale.rate(), ONE, now);
+                    self.alone.set_rate(place, scale.rate(), ONE, now);
                 }
             }
         }

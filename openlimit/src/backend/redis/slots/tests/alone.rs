@@ -12,7 +12,7 @@ use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, Memory, Starting};
 use crate::bucket::Metering;
 use crate::error::{StoreError, StoreProblem};
-use crate::limits::Percent;
+use crate::limits::{Amounts, Limit, Percent, Rate};
 use crate::time::Dates;
 
 const STEP: Duration = Duration::from_millis(5);
@@ -376,4 +376,111 @@ fn what_nobody_else_could_have_had_before_a_loss_is_not_owed() {
     // It stood idle for 10 s.
     let (_, known) = owed_after_a_loss(Duration::from_secs(5));
     assert!(known < 500_000_000, "{known}");
+}
+
+#[test]
+fn what_was_taken_after_a_loss_is_repaid_although_the_process_was_alone_before_it() {
+    let mut processes = Processes::start(2).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    // The state that is lost stands idle before.
+    processes.all[1].is_busy = false;
+    processes.pass(Duration::from_secs(10));
+    redis::cmd("FLUSHALL").exec(&mut processes.world.connection).unwrap();
+    processes.all[1].is_busy = true;
+    processes.pass(Duration::from_secs(1));
+    // Two replies of the new state come. None comes to the batch with what it took before them.
+    for _ in 0..2 {
+        processes.answer(0);
+        processes.cut(0);
+        processes.pass(Duration::from_millis(100));
+    }
+    processes.pass(Duration::from_secs(12));
+    // A quarter of the last 12 s.
+    let excess = processes.level();
+    assert!(excess > 3_000_000_000, "{excess}");
+    let known = processes.mend(0).buckets[0].level;
+    // But for a quarter of the second before, which the idle time pays for.
+    assert!(known + 250_000_000 >= excess, "{known} of {excess}");
+}
+
+#[test]
+fn what_nobody_else_could_have_had_is_not_owed_at_a_rate_that_was_adopted() {
+    let whole = [metering(Rate::per_second(100)).open(), metering(SLOW[1])];
+    let mut world = World::metered_by(whole);
+    let client = alone_by(&whole, world.client(), Percent(100));
+    let all = vec![Process { client, unanswered: None, is_busy: true }];
+    let mut processes = Processes { world, all, level: 0, level_at: 0, taken: 0 }.looking_less_far();
+    processes.all[0].client.slots.set_rate(0, 1_000, 100, processes.world.clock);
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_secs(15));
+    assert!(processes.taken > 16_000_000_000, "{}", processes.taken);
+    let level = processes.mend(0).buckets[0].level;
+    assert!(level <= BURST_NANOS + UNUSED, "{level}");
+}
+
+#[test]
+fn alone_a_process_keeps_to_a_rate_that_it_has_from_another_one_also_after_an_update() {
+    let mut processes = Processes::start(2);
+    processes.all[0].client.slots.set_rate(0, 250, 1_000, processes.world.clock);
+    processes.pass(Duration::from_secs(2));
+    let now = processes.world.clock;
+    let slots = &mut processes.all[1].client.slots;
+    with_requests(2_000, |limits| slots.change(limits, Some(1), now)).unwrap();
+    processes.cut(1);
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    let before = processes.taken;
+    processes.pass(Duration::from_secs(8));
+    // A quarter of a quarter of 8 s, at 2 000 requests in a second.
+    let taken = processes.taken - before;
+    assert!((900_000_000..1_100_000_000).contains(&taken), "{taken}");
+}
+
+/// Calls `act` with a limit of so many requests in a second.
+fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
+    let rates = [Rate::per_second(amount), SLOW[1]];
+    act(&Starting {
+        name: None,
+        limits: &[Limit::new("requests", rates[0]), Limit::new("tokens", rates[1])],
+        meterings: &rates.map(metering),
+        dimensions: &[0, 1],
+        reserve: None,
+        max_hold: 0,
+        dates: Dates::From(1_000 * EPOCH.cast_signed()),
+        on_system_time: true,
+    })
+}
+
+#[test]
+fn what_was_taken_before_an_update_is_owed_in_proportion() {
+    for amount in [100, 1_000, 10_000] {
+        let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+        processes.pass(Duration::from_secs(2));
+        processes.cut(0);
+        processes.pass(Duration::from_secs(5));
+        let now = processes.world.clock;
+        let slots = &mut processes.all[0].client.slots;
+        with_requests(amount, |limits| slots.change(limits, None, now)).unwrap();
+        // Nobody else used the limit, so it owes its last burst.
+        let level = processes.mend(0).buckets[0].level;
+        assert!((100_000_000..=BURST_NANOS + UNUSED).contains(&level), "{level} at {amount}");
+    }
+}
+
+#[test]
+fn what_is_given_back_of_a_call_before_a_reset_is_not_taken_from_what_is_owed() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.all[0].is_busy = false;
+    processes.cut(0);
+    processes.pass(Duration::from_secs(1));
+    let (now, call) = (processes.world.clock, Amounts::Few([100, 0, 0]));
+    let slots = &mut processes.all[0].client.slots;
+    let before = slots.charge(&call, now, now);
+    with_requests(1_000, |limits| slots.reset(limits, now));
+    slots.charge(&call, now, now);
+    slots.refund(&call, before, now, |_, _| ());
+    assert_eq!(processes.mend(0).buckets[0].level, 100_000_000);
 }
