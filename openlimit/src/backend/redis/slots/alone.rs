@@ -94,7 +94,8 @@ impl Alone {
     pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
         self.share.reset(share, now);
         self.whole.reset(whole, now);
-        (self.changed, _) = (self.share.next_charge(), self.taken.fill(0));
+        self.changed = self.share.next_charge();
+        self.taken.fill(0);
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of
