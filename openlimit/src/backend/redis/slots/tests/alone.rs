@@ -500,20 +500,30 @@ fn what_is_taken_alone_weighs_by_the_rate_that_climbs_back_meanwhile() {
 }
 
 #[test]
-fn what_is_given_back_alone_after_the_rate_fell_weighs_no_more_than_it_did() {
-    for has_batch in [true, false] {
+fn what_is_given_back_alone_weighs_what_it_did_also_after_the_rate_fell() {
+    for gives_up_after in [0, 1, 2, 3] {
         let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
         processes.all[0].is_busy = false;
         processes.pass(Duration::from_secs(2));
         processes.cut(0);
         let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
-        if !has_batch {
-            slots.give_up(now);
-        }
-        let [first, _] = [0; 2].map(|_| slots.charge(&Amounts::Few([100, 0, 0]), now, now));
+        let give_up = |slots: &mut Slots, step| {
+            if step == gives_up_after {
+                slots.give_up(now);
+            }
+        };
+        let (call, back) = (Amounts::Few([100, 0, 0]), Amounts::Few([90, 0, 0]));
+        give_up(slots, 0);
+        let before = slots.charge(&call, now, now);
+        give_up(slots, 1);
         slots.set_rate(0, 250, 1_000, now);
-        slots.refund(&Amounts::Few([90, 0, 0]), first, now, |_, _| ());
-        assert_eq!(slots.alone.taken[0], 110_000_000, "with a batch in flight: {has_batch}");
+        give_up(slots, 2);
+        let after = slots.charge(&call, now, now);
+        assert_eq!(slots.alone.taken[0], 500_000_000);
+        slots.refund(&back, before, now, |_, _| ());
+        assert_eq!(slots.alone.taken[0], 410_000_000, "{gives_up_after}");
+        slots.refund(&back, after, now, |_, _| ());
+        assert_eq!(slots.alone.taken[0], 50_000_000, "{gives_up_after}");
     }
 }
 
