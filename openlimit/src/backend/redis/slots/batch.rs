@@ -59,7 +59,8 @@ impl Slots {
             let asks = wanting != [0, 0] || self.outage.is_none() && self.lease_for.is_some();
             return if asks { now } else { u64::MAX };
         }
-        if self.wants_news {
+        // While this process decides alone, a batch finds out when the server is back.
+        if self.wants_news || self.is_local() {
             return now;
         }
         let [above, below] = [false, true].map(|is_below| {
@@ -114,7 +115,7 @@ impl Slots {
         self.drop_lapsed(now);
         self.set_paces(now);
         self.turn(now);
-        let wants_news = mem::take(&mut self.wants_news) || self.news_at() <= now;
+        let wants_news = mem::take(&mut self.wants_news) || self.is_local() || self.news_at() <= now;
         let calls = self.calls(queue, now);
         let leaves_line = self.in_line.take().is_some() && calls.is_empty();
         self.lease_for = None;

@@ -164,7 +164,9 @@ impl Slots {
     /// Notes the last charge of the batch that was in flight when the limits were changed.
     pub(super) fn decided(&mut self, charges: u64) {
         self.past.iter_mut().for_each(|past| past.last = past.last.min(charges));
-        self.scales.iter_mut().for_each(|scale| scale.decided(charges));
+        if !self.is_local() {
+            self.scales.iter_mut().for_each(|scale| scale.decided(charges));
+        }
         if std::mem::take(&mut self.is_update_sent) {
             self.is_update_pending = false;
         }

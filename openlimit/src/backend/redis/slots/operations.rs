@@ -18,7 +18,7 @@ impl Buckets for Slots {
             None
         } else if self.is_local() {
             let charge = self.alone.take(amounts, now)?;
-            self.note_taken(amounts);
+            self.note_taken(amounts, now);
             Some(charge)
         } else {
             self.take_slot(amounts, now)

@@ -96,12 +96,14 @@ impl Slots {
 
     /// Charges a call alone, as of `at`, and returns the number of the charge.
     pub(super) fn charge_alone(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        self.note_taken(amounts.as_slice());
+        self.note_taken(amounts.as_slice(), now);
         self.alone.charge(amounts, at, now)
     }
 
-    /// Notes what a call took alone, as it weighs now.
-    pub(super) fn note_taken(&mut self, amounts: &[u64]) {
+    /// Notes what a call took alone, as it weighs now. The rate may have climbed since the last batch
+    /// began.
+    pub(super) fn note_taken(&mut self, amounts: &[u64], now: u64) {
+        self.set_paces(now);
         for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {
             let weight = self.scales[bucket].weight(amounts[self.dimensions[bucket]]);
             *taken = taken.saturating_add(weight);

@@ -102,8 +102,13 @@ impl Slots {
 
     /// Sets the weights of calls by the paces at `now`, or at the ends of holds.
     pub(super) fn set_paces(&mut self, now: u64) {
-        // The calls in flight weigh as before, and their charges have no numbers yet.
-        let since = if self.in_flight.is_some() { u64::MAX } else { self.ledger.charges() };
+        // The calls in flight weigh as before. Their charges have no numbers yet, but lower ones than
+        // those that are made alone.
+        let since = match self.in_flight {
+            _ if self.is_local() => self.alone.share.next_charge() - 1,
+            Some(_) => LOCAL - 1,
+            None => self.ledger.charges(),
+        };
         for bucket in 0..self.scales.len() {
             let from = now.max(self.opens_at(bucket));
             self.scales[bucket].set_pace(self.climbs[bucket].climb.part(from), since);

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use super::super::Alone;
+use super::super::{Alone, Slots};
 use super::client::Tenant;
 use super::world::{BURST, EPOCH, SLOW, World, metering};
 use crate::backend::redis::OnOutage;
 use crate::backend::redis::slots::LOCAL;
 use crate::backend::redis::wire::BatchReply;
 use crate::backend::{Buckets as _, Memory, Starting};
-use crate::bucket::Metering;
+use crate::bucket::{CLIMB, Metering};
 use crate::error::{StoreError, StoreProblem};
 use crate::limits::{Amounts, Limit, Percent, Rate};
 use crate::time::Dates;
@@ -483,4 +483,64 @@ fn what_is_given_back_of_a_call_before_a_reset_is_not_taken_from_what_is_owed() 
     slots.charge(&call, now, now);
     slots.refund(&call, before, now, |_, _| ());
     assert_eq!(processes.mend(0).buckets[0].level, 100_000_000);
+}
+
+#[test]
+fn what_is_taken_alone_weighs_by_the_rate_that_climbs_back_meanwhile() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+    assert!(slots.cut(0, CLIMB, slots.ledger.charges(), now));
+    processes.pass(STEP);
+    processes.cut(0);
+    processes.pass(Duration::from_secs(20));
+    // By the rate of each moment, no more than that time.
+    let noted = processes.all[0].client.slots.alone.taken[0];
+    assert!((19_900_000_000..=20_000_000_000 + BURST_NANOS).contains(&noted), "{noted}");
+}
+
+#[test]
+fn what_is_given_back_alone_weighs_what_it_did_also_after_the_rate_fell() {
+    for gives_up_after in [0, 1, 2, 3] {
+        let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+        processes.all[0].is_busy = false;
+        processes.pass(Duration::from_secs(2));
+        processes.cut(0);
+        let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+        let give_up = |slots: &mut Slots, step| {
+            if step == gives_up_after {
+                slots.give_up(now);
+            }
+        };
+        let (call, back) = (Amounts::Few([100, 0, 0]), Amounts::Few([90, 0, 0]));
+        give_up(slots, 0);
+        let before = slots.charge(&call, now, now);
+        give_up(slots, 1);
+        slots.set_rate(0, 250, 1_000, now);
+        give_up(slots, 2);
+        let after = slots.charge(&call, now, now);
+        assert_eq!(slots.alone.taken[0], 500_000_000);
+        slots.refund(&back, before, now, |_, _| ());
+        assert_eq!(slots.alone.taken[0], 410_000_000, "{gives_up_after}");
+        slots.refund(&back, after, now, |_, _| ());
+        assert_eq!(slots.alone.taken[0], 50_000_000, "{gives_up_after}");
+    }
+}
+
+#[test]
+fn a_process_that_decides_alone_asks_for_news_although_its_batch_was_given_up_or_taken_back() {
+    for end in [Slots::give_up, |slots: &mut Slots, _| slots.take_back()] {
+        let mut processes = Processes::start(1);
+        processes.all[0].is_busy = false;
+        processes.pass(Duration::from_secs(2));
+        processes.cut(0);
+        let (now, client) = (processes.world.clock, &mut processes.all[0].client);
+        client.all_leave();
+        end(&mut client.slots, now);
+        client.slots.charge(&Amounts::Few([10, 0, 0]), now, now);
+        let batch = client.slots.collect(&client.queue, false, now).expect("a batch");
+        let reply = processes.world.run(client, &batch);
+        client.slots.apply(&reply, &client.queue, now, now);
+        assert!(!client.slots.is_local());
+    }
 }
