@@ -56,7 +56,7 @@ impl Admission {
                 if remaining.rate(place).is_some() {
                     self.backend.set_rate(place, allowed, declared, now);
                 }
-                if widens >> place & 1 == 1 {
+                if self.policy.widens(place) {
                     let held = remaining.held(place, limit.rate().with_amount(allowed));
                     self.backend.widen(place, held);
                 }

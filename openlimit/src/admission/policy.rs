@@ -18,3 +18,11 @@ pub(crate) struct Policy {
     /// How it learns, before the first lesson. `None` if it does not.
     pub(crate) learning: Option<Learning>,
 }
+
+impl Policy {
+    /// Returns true if the burst of the limit at a place follows what the provider's bucket was
+    /// seen to hold.
+    pub(super) fn widens(&self, place: usize) -> bool {
+        self.widens >> place & 1 == 1
+    }
+}

@@ -36,7 +36,7 @@ impl Admission {
                 && self.backend.is_meant(place, charge, resets_in, now)
                 && let Some(left) = remaining.left(of, rate, amount, charge, all)
             {
-                if self.policy.widens >> place & 1 == 1 {
+                if self.policy.widens(place) {
                     self.backend.widen(place, remaining.held(place, rate));
                 }
                 self.backend.cap(place, left, now);

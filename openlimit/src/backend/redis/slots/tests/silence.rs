@@ -12,6 +12,14 @@ use crate::queue::{Refusal, Turn, Urgency, Waiter};
 
 const MS: u64 = 1_000_000;
 
+/// Starts a world with a client whose first call, of these amounts, was admitted.
+fn after(call: [u64; 2]) -> (World, Tenant) {
+    let mut world = World::start(SLOW);
+    let mut client = world.client();
+    world.call(&mut client, call);
+    (world, client)
+}
+
 /// Ends the timeout of a call that arrived 5 ms ago. Returns for how long the server was silent, if
 /// that is the reason.
 fn expire(client: &Tenant, amounts: [u64; 2], now: u64) -> Option<Duration> {
@@ -50,9 +58,7 @@ fn a_timeout_that_ends_before_the_server_was_asked_is_not_the_limit_s() {
 
 #[test]
 fn a_call_that_arrives_while_a_batch_is_on_its_way_waits_for_the_server() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (world, mut client) = after([1, 1]);
     client.slots.wants_news = true;
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
     client.join([1, 1]);
@@ -62,9 +68,7 @@ fn a_call_that_arrives_while_a_batch_is_on_its_way_waits_for_the_server() {
 
 #[test]
 fn a_timeout_that_ends_during_an_outage_states_its_reason_whatever_the_limit_asks_for() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 9_000]);
+    let (world, mut client) = after([1, 9_000]);
     client.join([1, 5_000]);
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
     let second = Duration::from_secs(1);
@@ -101,9 +105,7 @@ fn a_timeout_that_ends_while_a_limit_has_no_room_is_the_limit_s() {
 
 #[test]
 fn a_batch_without_a_reply_is_why_a_call_timed_out_although_the_limit_had_no_room_before() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 9_000]);
+    let (world, mut client) = after([1, 9_000]);
     let joined = world.clock;
     client.join([1, 5_000]);
     assert!(client.slots.collect(&client.queue, false, world.clock).is_ok());
@@ -119,9 +121,7 @@ fn a_batch_without_a_reply_is_why_a_call_timed_out_although_the_limit_had_no_roo
 
 #[test]
 fn a_call_that_is_not_asked_for_because_too_many_are_in_flight_does_not_wait_for_the_server() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (mut world, mut client) = after([1, 1]);
     let arrived = world.clock;
     client.join([1, 1]);
     client.join([1, 2]);
@@ -185,9 +185,7 @@ fn a_timeout_that_ends_while_a_client_in_line_asks_again_is_the_limit_s() {
 
 #[test]
 fn a_timeout_that_ends_long_after_a_batch_without_a_reply_is_not_the_limit_s() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (world, mut client) = after([1, 1]);
     let joined = world.clock;
     client.join([1, 1]);
     // It is in line, and takes along the call before its turn.
@@ -201,9 +199,7 @@ fn a_timeout_that_ends_long_after_a_batch_without_a_reply_is_not_the_limit_s() {
 
 #[test]
 fn a_call_above_without_a_reply_was_not_kept_back_because_one_below_was() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (world, mut client) = after([1, 1]);
     let joined = world.clock;
     client.join([1, 1]);
     client.slots.below_at = world.clock + 1_000 * MS;
@@ -214,9 +210,7 @@ fn a_call_above_without_a_reply_was_not_kept_back_because_one_below_was() {
 
 #[test]
 fn a_call_below_behind_one_above_in_line_waits_for_the_limit() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (mut world, mut client) = after([1, 1]);
     // The second one is the share of the first one.
     client.slots.limits = 1;
     let joined = world.clock;
@@ -232,9 +226,7 @@ fn a_call_below_behind_one_above_in_line_waits_for_the_limit() {
 
 #[test]
 fn a_call_above_behind_one_below_in_line_waits_for_the_limit() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (mut world, mut client) = after([1, 1]);
     // The second one is the share of the first one.
     client.slots.limits = 1;
     let joined = world.clock;
@@ -318,9 +310,7 @@ fn a_reply_to_a_batch_that_began_before_a_call_below_was_asked_for_again_does_no
 
 #[test]
 fn a_call_that_was_asked_for_in_vain_waited_for_the_limit() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 1]);
+    let (mut world, mut client) = after([1, 1]);
     let joined = world.clock;
     client.join([1, 1]);
     world.clock += MS;
@@ -335,9 +325,7 @@ fn a_call_that_was_asked_for_in_vain_waited_for_the_limit() {
 
 #[test]
 fn a_call_behind_a_large_slot_waited_for_it_and_not_for_the_server() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [180, 0]);
+    let (mut world, mut client) = after([180, 0]);
     client.join([150, 0]);
     world.exchange(&mut client);
     let arrived = world.clock + MS;
@@ -354,9 +342,7 @@ fn a_call_behind_a_large_slot_waited_for_it_and_not_for_the_server() {
 
 #[test]
 fn a_limit_without_room_keeps_a_call_back_that_has_arrived_since_the_last_reply() {
-    let mut world = World::start(SLOW);
-    let mut client = world.client();
-    world.call(&mut client, [1, 9_000]);
+    let (world, mut client) = after([1, 9_000]);
     client.join([1, 5_000]);
     let arrived = world.clock + MS;
     assert!(client.slots.collect(&client.queue, false, arrived).is_ok());
