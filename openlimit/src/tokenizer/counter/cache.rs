@@ -13,10 +13,10 @@
 //! For example, `hugs` has two tokens. Its key is the four bytes, inverted, and its slot is that
 //! key with a one in the highest byte.
 //!
-//! A key of 8 bytes leaves no room for a count. So such a piece is among the longer ones, and if it
-//! is a token among the short ones as well. Its highest byte is the last one of the piece, inverted.
-//! The last byte of a character is at most `0xbf`, so this is at least `0x40` and never taken for a
-//! count.
+//! A key of 8 bytes leaves no room for a count. So such a piece is among the longer ones. If it is
+//! a token, it is among the short ones as well. Its highest byte is the last one of the piece,
+//! inverted. The last byte of a character is at most `0xbf`, so this is at least `0x40` and never
+//! taken for a count.
 
 use super::layout::TokenKey;
 

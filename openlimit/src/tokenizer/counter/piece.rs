@@ -19,8 +19,8 @@ fn unknown(vocabulary: &Vocabulary, key: u128) -> usize {
     if vocabulary.has(&bytes, 0, length) { 1 } else { merged(vocabulary, &bytes[..length]) }
 }
 
-/// Counts a piece that is too long for the cache. Unless it is a token, it is cut where no token can
-/// cross, and its parts may be short enough.
+/// Counts a piece that is too long for the cache. Unless it is a token, it is cut where no token
+/// can cross, and its parts may be short enough.
 #[inline(never)]
 pub(super) fn uncached(vocabulary: &Vocabulary, cache: &mut Cache, piece: &[u8]) -> usize {
     if vocabulary.has(piece, 0, piece.len()) {

@@ -40,8 +40,8 @@
 //!   all others that used the limit meanwhile, or if Redis lost its state twice: only the last lost
 //!   one is remembered. And others may have given back a part of what was in the bucket, so that it
 //!   leaked sooner. Then the processes together owe too much, by at most that part.
-//! * If Redis lost its state, and there is no reply to the batch that reports what was taken before,
-//!   then the process owes all that it takes until there is one.
+//! * If Redis lost its state, and there is no reply to the batch that reports what was taken, then
+//!   the process owes all that it takes until there is one.
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
@@ -62,7 +62,7 @@ pub(crate) struct Alone {
     pub(super) share: Memory,
     /// The same calls in buckets of the whole rate of each limit.
     whole: Memory,
-    /// What they took by the weights of each bucket, which an update keeps, as it keeps levels.
+    /// What they took, by the weights of each bucket. An update keeps it, as it keeps levels.
     pub(super) taken: Box<[u64]>,
     /// The number of the first charge since the outage began.
     first: u64,

@@ -100,8 +100,8 @@ impl Slots {
         self.alone.charge(amounts, at, now)
     }
 
-    /// Notes what a call took alone, as it weighs now. The rate may have climbed since the last batch
-    /// began.
+    /// Notes what a call took alone, as it weighs now. The rate may have climbed since the last
+    /// batch began.
     pub(super) fn note_taken(&mut self, amounts: &[u64], now: u64) {
         self.set_paces(now);
         for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {

@@ -102,8 +102,8 @@ impl Slots {
 
     /// Sets the weights of calls by the paces at `now`, or at the ends of holds.
     pub(super) fn set_paces(&mut self, now: u64) {
-        // The calls in flight weigh as before. Their charges have no numbers yet, but lower ones than
-        // those that are made alone.
+        // The calls in flight weigh as before. Their charges have no numbers yet. They will have
+        // lower ones than those that are made alone.
         let since = match self.in_flight {
             _ if self.is_local() => self.alone.share.next_charge() - 1,
             Some(_) => LOCAL - 1,

@@ -5,10 +5,10 @@
 //! [`Store`](crate::AcquireError::Store), which names the server. So each call is of one of two
 //! kinds:
 //!
-//! * **Kept back by limits**, as far as replies say: there is no room, it was asked for in vain, the
-//!   calls in front of it are kept back, or the batch in flight does not ask for it. Then the server is at fault only if it
-//!   has not replied for four usual round trips, and for as long as would
-//!   [hold up](super::reply) a reply.
+//! * **Kept back by limits**, as far as replies say: there is no room, it was asked for in vain,
+//!   the calls in front of it are kept back, or the batch in flight does not ask for it. Then the
+//!   server is at fault only if it has not replied for four usual round trips, and for as long as
+//!   would [hold up](super::reply) a reply.
 //! * **Kept back by nothing.** Then the call waited for the server alone, however short its timeout
 //!   was.
 
@@ -54,8 +54,8 @@ impl Slots {
             || self.is_passed(waiter)
     }
 
-    /// Returns until when a reply, or a large slot, kept the calls of its lane back. That is long ago
-    /// if the last reply did not.
+    /// Returns until when a reply, or a large slot, kept the calls of its lane back. That is long
+    /// ago if the last reply did not.
     fn kept_until(&self, waiter: &Waiter, queue: &Queue, now: u64) -> u64 {
         let waits_below = self.takes_share(waiter.amounts.as_slice())
             || self.in_line == Some(true)
