@@ -23,9 +23,10 @@
 //! as if each call took one unit. The wait is exact if all take one, as requests do, and a lower
 //! bound otherwise.
 //!
-//! The pause needs no state of its own. A level belongs to the time of the last charge or refund,
-//! and what has leaked since tells for how long the bucket is empty. So nothing else moves that
-//! time: not a look, not a call that was refused, and not a refund of nothing.
+//! The pause needs no state of its own. A level belongs to the time of the last charge, and what has
+//! leaked since tells for how long the bucket is empty. So nothing else moves that time: not a look,
+//! not a call that was refused, and not a refund. A refund lowers the level as of that charge. So
+//! the bucket counts as empty since when it would have been if the call had taken less.
 
 use super::ahead::Ahead;
 use super::level::Level;

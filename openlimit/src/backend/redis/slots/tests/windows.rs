@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::world::{JITTER, World, metering};
 use crate::backend::redis::wire::Decision;
 use crate::bucket::Metering;
-use crate::limits::{Counting, Rate};
+use crate::limits::{Amounts, Counting, Rate};
 
 /// 500 requests and 50 000 tokens, each in a window of one second.
 const RATES: [Rate; 2] = [Rate::per_second(500), Rate::per_second(50_000)];
@@ -121,4 +121,26 @@ fn a_call_of_the_whole_amount_is_granted_for_when_it_is_alone_in_its_window() {
     assert!(granted && limit == Some(0));
     // The period and the jitter, of which the first request takes one part of 476.
     assert!((1_019_000_000..1_021_000_000).contains(&wait), "{wait}");
+}
+
+#[test]
+fn a_large_call_waits_for_one_before_it_as_if_that_had_taken_what_it_used() {
+    let wait_behind = |takes: u64, uses: u64, after: u64| {
+        let mut world = World::metered_by(in_windows());
+        let mut client = world.client();
+        client.looks_ahead(1_000_000_000);
+        world.call(&mut client, [takes, 0]);
+        let began = world.clock;
+        world.pass(Duration::from_millis(after));
+        client.give_back(&Amounts::Few([takes - uses, 0, 0]), client.taken[0].0, world.clock);
+        client.join([450, 0]);
+        world.exchange(&mut client).calls[0].wait + world.clock - began
+    };
+    // A call of 10 flows back in 21 ms, and the pause before one of 450 is 911 ms.
+    for after in [100, 500, 800] {
+        let expected = wait_behind(10, 10, after);
+        assert!((930_000_000..940_000_000).contains(&expected), "{expected}");
+        let wait = wait_behind(450, 10, after);
+        assert!(wait.abs_diff(expected) < 3_000_000, "{wait} instead of {expected} after {after} ms");
+    }
 }
