@@ -1,9 +1,9 @@
 //! A model of one limit whose calls are refunded, with every level of the past.
 //!
-//! A call that took `a` and is cancelled should leave the bucket as if it had never been. The level
-//! falls by `a`, but by no more than the lowest level just before a later charge, or the present
-//! one: what leaked before that is gone in either case. The levels since its charge fall by as
-//! much.
+//! A call that took `a` and used nothing should leave the bucket as if it had taken nothing. The
+//! level falls by `a`, but by no more than the lowest level just before a later charge, or the
+//! present one: what leaked before that is gone in either case. The levels since its charge fall by
+//! as much. If the last charge has leaked meanwhile, the bucket was empty for longer by as much.
 //!
 //! The model keeps the level before each charge in a list, and each refund walks through it. So it
 //! is slow and hides nothing. [`Model`](crate::model::Model) says the same in another way: it
@@ -21,8 +21,8 @@ pub struct Exact {
     now: u64,
     /// The weight in the bucket.
     level: i128,
-    /// The time at which the bucket is or was empty, times the pace: after the last charge or
-    /// refund. Zero if nothing was ever taken.
+    /// The time at which the bucket is or was empty after the last charge, times the pace. Zero if
+    /// nothing was ever taken.
     empty: i128,
     /// The weight just before each charge, in order.
     before: VecDeque<i128>,
@@ -55,24 +55,18 @@ impl Exact {
 
     fn charge(&mut self, amount: u64) {
         self.before.push_back(self.level);
-        self.raise(self.limit.weight(amount));
+        self.level += self.limit.weight(amount);
+        self.empty = i128::from(self.now) * self.limit.pace() + self.level;
     }
 
     fn refund(&mut self, charge: usize, weight: i128) {
         let later = self.before.iter_mut().skip(charge - self.forgotten + 1);
         let lowest = later.map(|level| &*level).min().copied();
-        let given = weight.min(self.level).min(lowest.unwrap_or(self.level));
+        let lowered = lowest.map_or(weight, |lowest| weight.min(lowest));
         let later = self.before.iter_mut().skip(charge - self.forgotten + 1);
-        later.for_each(|level| *level -= given);
-        if given > 0 {
-            self.raise(-given);
-        }
-    }
-
-    /// Changes the level, and with it when the bucket is empty.
-    fn raise(&mut self, weight: i128) {
-        self.level += weight;
-        self.empty = i128::from(self.now) * self.limit.pace() + self.level;
+        later.for_each(|level| *level -= lowered);
+        self.level = (self.level - lowered).max(0);
+        self.empty -= lowered;
     }
 
     /// Forgets the levels that bound the refund of no call in flight.

@@ -217,7 +217,8 @@ impl Model {
 
     /// Cancels a call, as if it had never been there. Waiting calls may go from now on.
     ///
-    /// With jitter a limiter differs: its pause before a large call begins at the refund.
+    /// With jitter a limiter differs: its pause before a large call begins no earlier than the last
+    /// charge, also if that was cancelled.
     pub fn cancel(&mut self, call: usize) {
         self.queue.retain(|waiter| waiter.call != call);
         self.history.retain(|charge| charge.call != call);

@@ -21,8 +21,8 @@ pub(crate) struct Level<W> {
     pub(super) terms: Arc<Weights<W>>,
     /// The weight in the bucket at `at`.
     pub(super) level: W,
-    /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge or a refund
-    /// moves it, so `level` also tells since when the bucket is empty.
+    /// The time to which `level` belongs, on the bucket's [clock](Climb). Only a charge moves it, so
+    /// `level` also tells since when the bucket is empty.
     pub(super) at: u64,
     /// The lowest level since each charge that may still be refunded.
     pub(super) low: LowWater<W>,
@@ -148,19 +148,22 @@ impl<W: Word> Level<W> {
 
     /// Gives back `amount` of `charge`, but no more than the lowest level since. Returns the rest,
     /// rounded down.
+    ///
+    /// The level is lowered as of the last charge, since the call took less already then. So a
+    /// bucket that is empty by now counts as empty from when it would have been.
     pub(super) fn refund(&mut self, amount: u64, charge: u64, now: u64) -> u64 {
-        let now = self.clock(now);
-        let level = self.level_at(now);
+        let level = self.level_at(self.clock(now));
         let unit = self.pace.as_ref().map_or(self.terms.unit, |pace| pace.weighed(charge, self.terms.unit));
         if unit == W::default() {
             return amount;
         }
         let asked = unit.times(amount);
-        let given = asked.min(level).min(self.low.since(charge));
-        if given > W::default() {
-            (self.level, self.at) = (level.minus(given), self.at.max(now));
-            self.low.refund(charge, given);
+        let lowered = asked.min(self.level).min(self.low.since(charge));
+        if lowered > W::default() {
+            self.level = self.level.minus(lowered);
+            self.low.refund(charge, lowered);
         }
+        let given = lowered.min(level);
         // Mostly nothing, and the division takes long.
         if given < asked { amount.saturating_sub(given.over(unit)) } else { 0 }
     }

@@ -40,7 +40,8 @@
 //!
 //! The lowest level recorded after a charge is that of the first entry with a higher number. So a
 //! refund of charge 2 is at most 20, and one of charge 3 at most 50. The present level bounds every
-//! refund, too. Charge 5 is the latest, so nothing else bounds its refund.
+//! refund, too. Charge 5 is the latest, so nothing else bounds its refund. If it has leaked by now,
+//! the refund still says that the bucket was empty earlier, which matters to large calls (`due`).
 //!
 //! A refund changes the past for all later refunds: the levels since its charge would have been
 //! lower by what it gave back. So the entries after the charge are lowered by that much.

@@ -346,6 +346,31 @@ fn a_call_of_the_whole_amount_waits_until_it_is_alone_in_its_window() {
 }
 
 #[test]
+fn a_large_call_waits_for_one_before_it_as_if_that_had_taken_what_it_used() {
+    let (most, used) = (4_000_u64, 400_u64);
+    let wait_behind = |takes: u64, settles_at: u64| {
+        let clock = ManualClock::new();
+        let limiter = in_windows(&clock).tokens(Rate::per_minute(10_000)).build().expect("valid rates");
+        clock.advance(secs(60));
+        let permit = limiter.try_acquire(takes).expect("the first call");
+        clock.advance(millis(settles_at));
+        permit.settle(used);
+        let large = Call::start(limiter.acquire(most));
+        clock.advance(secs(60));
+        millis(settles_at) + large.admitted().waited()
+    };
+    let expected = wait_behind(used, 0);
+    assert!((secs(24)..secs(25)).contains(&expected), "{expected:?}");
+    // After 20 s a part of what is given back has leaked, and after 26 s all of it.
+    for settles_at in [0, 1_000, 20_000, 24_000] {
+        assert_eq!(wait_behind(most, settles_at), expected, "settled after {settles_at} ms");
+    }
+    for settles_at in [26_000, 50_000] {
+        assert_eq!(wait_behind(most, settles_at), millis(settles_at));
+    }
+}
+
+#[test]
 fn a_burst_that_is_raised_admits_no_more_than_the_amount_in_a_window() {
     const BURSTS: [u64; 3] = [1, 3, 29];
     let rate = |burst| Rate::per_minute(600).burst(secs(burst));

@@ -10,16 +10,24 @@
 -- because nobody knows if a response came before or after them. So does what slots were charged to
 -- last longer than usual. So a level may be a little too high.
 
+-- # What has leaked already
+-- A call that used less has taken less from the beginning. If its part has leaked meanwhile, the
+-- level falls to zero, and the bucket counts as empty (`rested`) from when it would have been.
+-- Otherwise a large call that comes next would pause for longer than without the first one.
+
 local weight$ = 0 --*
 for _ = 1, refunds do
   local charge, settles
   charge, settles, {{weight$}}, at = unpack('<dd{{d}}', batch, at)
   late$ = late$ + settles * weight$ --*
   if charge > epoch and charge <= charges then
-    weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --*
+    weight$ = min(weight$, top$ > charge and low$ or FAR) --leaks
+    weight$ = min(weight$, level$, top$ > charge and low$ or FAR) --resets
     if weight$ > 0 then --*
       weight$ = give(stack$, size$, charge, weight$) --*
       if top$ > charge then low$ = low$ - weight$ end --*
+      rested$ = min(FAR, rested$ + max(0, weight$ - level$)) --leaks
+      weight$ = min(weight$, level$) --leaks
       level$, given$, late$ = level$ - weight$, given$ + weight$, late$ - settles * weight$ --*
     end --*
   end
