@@ -45,6 +45,9 @@
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
+//! * The server counts how much idle time is left, and not when that was. So what one process was
+//!   let off may be missing for another one that went alone later. And a process that has never had
+//!   a reply counts all of the time before as idle. Then it owes too much, by at most that.
 //! * A process that ends while it is cut off owes nothing, since only it knew.
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back or after
 //!   an update, counts with all that it reserved.

@@ -10,6 +10,7 @@ use std::process;
 
 use super::state::{Outage, Slots};
 use crate::backend::OnOutage;
+use crate::backend::redis::changes::Leaking;
 use crate::error::StoreError;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusals, Waiter};
@@ -132,14 +133,14 @@ impl Slots {
         let was_local = self.is_local();
         self.turn(now);
         if was_local && let Some(outage) = &self.outage {
-            let taken = self.alone.end(&self.places, now);
-            for (bucket, (taken, least)) in taken.into_iter().enumerate() {
-                let scale = &self.scales[bucket];
-                let least = scale.weight(least);
+            let taken = self.alone.end(&self.places, now).into_iter().zip(&self.scales);
+            let taken = taken.map(|((taken, least), scale)| match scale.weight(least) {
                 // What was taken of a window that is over is not owed any more.
-                let taken = if scale.resets() { least } else { taken };
-                self.ledger.took(bucket, (taken, least), self.seen_at, outage.since);
-            }
+                level if scale.resets() => (level, Leaking { level, from: u64::MAX }),
+                level => (taken, Leaking { level, from: now }),
+            });
+            let taken: Vec<_> = taken.collect();
+            self.ledger.took(&taken, self.seen_at, outage.since);
         }
         self.outage = None;
         if was_local {

@@ -289,6 +289,48 @@ fn idle_time_pays_for_what_was_taken_in_each_of_two_outages() {
 }
 
 #[test]
+fn idle_time_pays_for_what_was_taken_in_two_outages_that_are_reported_together() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_millis(2_500));
+    processes.answer(0);
+    // The batch with what it took is refused in the end, so the next one has all of it.
+    processes.cut(0);
+    processes.pass(Duration::from_millis(2_500));
+    let (now, client) = (processes.world.clock, &mut processes.all[0].client);
+    let lasting = StoreError::new(&"".into(), StoreProblem::Driver("".into()));
+    client.slots.take_back();
+    client.slots.failed(&lasting, &client.queue, now);
+    client.all_leave();
+    let batch = client.slots.collect(&client.queue, true, now).unwrap();
+    let level = processes.world.run(client, &batch).buckets[0].level;
+    assert!(level <= 2 * BURST_NANOS + UNUSED, "{level}");
+}
+
+#[test]
+fn what_is_owed_at_least_has_leaked_if_the_server_hears_of_it_late() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.all[0].is_busy = false;
+    processes.cut(0);
+    processes.all[0].client.all_leave();
+    processes.pass(Duration::from_secs(1));
+    processes.all[0].is_busy = true;
+    processes.serve(0);
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    assert!(processes.level() >= 170_000_000);
+    processes.answer(0);
+    // From here on, the batch with what it took is on its way.
+    processes.cut(0);
+    processes.pass(Duration::from_millis(100));
+    processes.answer(0);
+    let (level, known) = (processes.level(), processes.all[0].client.slots.ledger.level(0));
+    assert!(known.abs_diff(level) <= CALL, "{known} for {level}");
+}
+
+#[test]
 fn idle_time_pays_only_once_for_processes_that_never_saw_the_state() {
     let mut processes = Processes::start(3);
     processes.all[0].is_busy = false;

@@ -470,8 +470,8 @@ struct Batch {
 }
 
 /// The places of the number of refunds, and of the first refund if no limit resets.
-const REFUNDS: usize = 16;
-const FIRST_REFUND: usize = 38;
+const REFUNDS: usize = 17;
+const FIRST_REFUND: usize = 39;
 
 impl Batch {
     /// Reads a batch of limits of which so many reset.
