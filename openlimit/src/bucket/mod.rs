@@ -276,6 +276,12 @@ impl Bucket {
         level!(self by as_mut, level => level.cut(span, charge, last, now))
     }
 
+    /// Lets the rate climb as another bucket's of the same limit does.
+    #[allow(dead_code, reason = "for backends that stand in for another one")]
+    pub(crate) fn set_climb(&mut self, climb: Climb, now: u64) {
+        level!(self by as_mut, level => level.set_climb(climb, now));
+    }
+
     /// Returns when the rate is whole again after a cut. It may be over.
     pub(crate) fn climbs_until(&self) -> u64 {
         level!(self by as_ref, level => level.climbs_until())

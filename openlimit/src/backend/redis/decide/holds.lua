@@ -39,10 +39,15 @@ do
   local opens = now + pause / 1000
   local refused, climb, rest, allowed, closed, from
   refused, climb, rest, allowed, closed, at = unpack('<ddddd', batch, at) --*
+  if made_at > 0 then rest = max(0, rest - max(0, now - made_at) * 1000) end --*
   shut$ = max(shut$, closed - max(0, seen_at - now)) --*
   from = max(opens, shut$) --*
   if ends$ > stood$ then ends$ = ends$ + from - stood$ end --*
-  if rest > 0 then ends$, span$, cut$ = max(ends$, from + rest / 1000), climb, charges --*
+  if rest > 0 then --*
+    local missing = max(0, ends$ - from) --*
+    local longest = missing > 0 and max(span$, climb) or climb --*
+    if missing > 0 then missing = missing * longest / span$ end --*
+    ends$, span$, cut$ = from + max(missing, rest / 1000 * longest / climb), longest, charges --*
   elseif refused > cut$ then --*
     local missing = max(0, ends$ - from) --*
     local longest = missing > 0 and max(span$, climb) or climb --*

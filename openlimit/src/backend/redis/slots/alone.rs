@@ -56,6 +56,7 @@ use std::mem;
 
 use crate::backend::memory::Memory;
 use crate::backend::{Buckets as _, Starting};
+use crate::bucket::Climb;
 use crate::limits::Amounts;
 
 /// The buckets of a process that decides alone, and what it took from them since the outage began.
@@ -90,6 +91,12 @@ impl Alone {
     pub(super) fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.share.set_rate(place, allowed, declared, now);
         self.whole.set_rate(place, allowed, declared, now);
+    }
+
+    /// Lets the rate of a limit climb as it does for all processes.
+    pub(super) fn set_climb(&mut self, place: usize, climb: Climb, now: u64) {
+        self.share.set_climb(place, climb, now);
+        self.whole.set_climb(place, climb, now);
     }
 
     /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the

@@ -214,9 +214,6 @@ impl Buckets for Slots {
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
-        if self.is_local() {
-            return self.alone.share.cut(place, span, charge, now);
-        }
         self.cut_limit(place, span, charge, now)
     }
 
@@ -244,8 +241,11 @@ impl Buckets for Slots {
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {
-        if self.is_local() {
-            return;
+        if let Some(share) = self.local_share() {
+            // Other processes that are cut off take their shares of what is left.
+            let part = (i128::from(left) * i128::from(share)).div_euclid(100);
+            let part = i64::try_from(part).unwrap_or(i64::MAX);
+            return self.alone.share.cap(place, part, now);
         }
         // What another consumer leaves is shared in the same way.
         for bucket in self.buckets_of(place) {

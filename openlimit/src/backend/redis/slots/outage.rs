@@ -34,7 +34,7 @@ impl Slots {
 
     /// Returns the share of the limits, in percent, within which this process decides now; `None`
     /// if Redis decides.
-    fn local_share(&self) -> Option<u8> {
+    pub(super) fn local_share(&self) -> Option<u8> {
         match (&self.outage, self.terms.on_outage) {
             (Some(_), OnOutage::Local(share)) => Some(share.0),
             _ => None,
@@ -92,6 +92,7 @@ impl Slots {
         let known: Vec<_> = (0..self.scales.len())
             .map(|bucket| (self.places[bucket], self.part_of_level(bucket, share, now)))
             .collect();
+        self.climb_alone(now);
         self.alone.begin(known.into_iter(), now);
     }
 
@@ -141,6 +142,7 @@ impl Slots {
             });
             let taken: Vec<_> = taken.collect();
             self.ledger.took(&taken, self.seen_at, outage.since);
+            self.tell_climbs(now);
         }
         self.outage = None;
         if was_local {

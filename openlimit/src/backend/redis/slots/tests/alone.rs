@@ -480,6 +480,22 @@ fn alone_a_process_keeps_to_a_rate_that_it_has_from_another_one_also_after_an_up
     assert!((900_000_000..1_100_000_000).contains(&taken), "{taken}");
 }
 
+#[test]
+fn alone_a_process_keeps_to_its_share_of_what_a_response_says_is_left() {
+    let mut processes = Processes::start(1);
+    processes.all[0].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+    slots.cap(0, 80, now);
+    assert!(!slots.has_room(&[21, 0, 0], now));
+    assert!(slots.has_room(&[20, 0, 0], now));
+    slots.cap(0, -100, now);
+    // A debt of 100 of 1 000 in a second, for the whole limit as for a share of it.
+    assert!(!slots.has_room(&[1, 0, 0], now + 100_000_000));
+    assert!(slots.has_room(&[1, 0, 0], now + 104_000_000));
+}
+
 /// Calls `act` with a limit of so many requests in a second.
 fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = [Rate::per_second(amount), SLOW[1]];
