@@ -113,6 +113,8 @@ pub(crate) use self::in_window::{InWindow, is_about};
 use self::level::Level;
 pub(crate) use self::level::Step;
 pub(crate) use self::look::Look;
+#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
+pub(crate) use self::low_water::LowWater;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::rates::{FASTEST, SLOWEST};

@@ -51,7 +51,7 @@ impl Slots {
             *known =
                 KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge), is_untold: is_local };
             if is_local {
-                self.alone.set_climb(self.places[bucket], known.climb, now);
+                self.alone.share.set_climb(self.places[bucket], known.climb, now);
                 continue;
             }
             // A restored climb takes the place of a cut in the same batch.
@@ -69,7 +69,7 @@ impl Slots {
     /// Lets the buckets of this process follow the climbs that it knows, because they decide now.
     pub(super) fn climb_alone(&mut self, now: u64) {
         for (place, known) in self.places.iter().zip(&self.climbs) {
-            self.alone.set_climb(*place, known.climb, now);
+            self.alone.share.set_climb(*place, known.climb, now);
         }
     }
 
@@ -123,7 +123,7 @@ impl Slots {
                 let scale = &mut self.scales[bucket];
                 scale.set_rate(pace.rate, ONE);
                 if scale.rate() != rate && bucket < self.limits {
-                    self.alone.set_rate(place, scale.rate(), ONE, now);
+                    self.alone.share.set_rate(place, scale.rate(), ONE, now);
                 }
             }
         }

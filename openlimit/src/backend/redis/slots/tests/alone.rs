@@ -161,7 +161,7 @@ pub(super) fn alone_by(whole: &[Metering; 2], mut client: Tenant, share: Percent
     };
     client.slots.terms.on_outage = OnOutage::Local(share);
     let part = whole.map(|metering| client.slots.terms.on_outage.part(&metering));
-    client.slots.alone = Alone::new(memory(&part), memory(whole), 2);
+    client.slots.alone = Alone::new(memory(&part), 2);
     client
 }
 
@@ -553,7 +553,7 @@ fn what_is_taken_alone_weighs_by_the_rate_that_climbs_back_meanwhile() {
     processes.cut(0);
     processes.pass(Duration::from_secs(20));
     // By the rate of each moment, no more than that time.
-    let noted = processes.all[0].client.slots.alone.taken[0];
+    let noted = processes.all[0].client.slots.alone.took[0].all;
     assert!((19_900_000_000..=20_000_000_000 + BURST_NANOS).contains(&noted), "{noted}");
 }
 
@@ -577,12 +577,26 @@ fn what_is_given_back_alone_weighs_what_it_did_also_after_the_rate_fell() {
         slots.set_rate(0, 250, 1_000, now);
         give_up(slots, 2);
         let after = slots.charge(&call, now, now);
-        assert_eq!(slots.alone.taken[0], 500_000_000);
+        assert_eq!(slots.alone.took[0].all, 500_000_000);
         slots.refund(&back, before, now, |_, _| ());
-        assert_eq!(slots.alone.taken[0], 410_000_000, "{gives_up_after}");
+        assert_eq!(slots.alone.took[0].all, 410_000_000, "{gives_up_after}");
         slots.refund(&back, after, now, |_, _| ());
-        assert_eq!(slots.alone.taken[0], 50_000_000, "{gives_up_after}");
+        assert_eq!(slots.alone.took[0].all, 50_000_000, "{gives_up_after}");
     }
+}
+
+#[test]
+fn what_was_taken_before_the_rate_was_cut_alone_is_owed_by_what_it_weighed() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.all[0].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+    for _ in 0..2 {
+        let charge = slots.charge(&Amounts::Few([50, 0, 0]), now, now);
+        assert!(slots.cut(0, CLIMB, charge, now));
+    }
+    assert_eq!(processes.mend(0).buckets[0].level, 150_000_000);
 }
 
 #[test]

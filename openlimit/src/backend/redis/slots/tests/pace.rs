@@ -204,8 +204,9 @@ fn a_slow_climb_goes_on_after_a_probe_from_where_it_stood() {
 fn calls_that_were_charged_alone_cut_the_rate_once_when_the_server_is_back() {
     let (mut world, mut one, mut other) = start();
     learn(&mut world, &mut one);
-    let alone: Vec<_> =
-        (0..3).map(|_| one.slots.alone.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock)).collect();
+    let alone: Vec<_> = (0..3)
+        .map(|_| one.slots.alone.share.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock))
+        .collect();
     for charge in alone {
         one.slots.cut(0, CLIMB, charge, world.clock);
         world.exchange(&mut one);

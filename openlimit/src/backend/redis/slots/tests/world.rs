@@ -169,7 +169,7 @@ impl World {
             dates: Dates::From(0),
             on_system_time: true,
         };
-        let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
+        let alone = Alone::new(Memory::new(&starting, LOCAL), 2);
         let slots =
             Slots::new(&[limit(0), limit(1)], terms, "".into(), alone, 600_000_000_000, self.trip.clone());
         Tenant {
