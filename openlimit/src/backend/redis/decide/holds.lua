@@ -21,7 +21,9 @@
 -- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
 -- the state keeps when it `ends`, its `span`, and the last charge before the `cut`. A client names
 -- the charge that was refused. So each crowd of calls cuts the rate once, whoever is refused. The
--- `rate` that the provider allows is kept for the clients, too.
+-- `rate` that the provider allows is kept for the clients, too. A batch that was on its way for
+-- longer than OLD changes it only if none is known: others may have been told a newer one. If they
+-- were not, the next response to its client says it again.
 
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
@@ -54,7 +56,7 @@ do
     if missing > 0 then missing = missing * longest / span$ end --*
     ends$, span$, cut$ = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
   end --*
-  if allowed > 0 then rate$ = allowed end --*
+  if allowed > 0 and (rate$ == 0 or made_at == 0 or now - made_at < OLD) then rate$ = allowed end --*
 end
 
 -- Calls that take from some limit could depart, and cannot any more.

@@ -217,6 +217,28 @@ fn calls_that_were_charged_alone_cut_the_rate_once_when_the_server_is_back() {
     assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
 }
 
+#[test]
+fn a_rate_in_a_batch_that_was_delayed_does_not_replace_a_newer_one() {
+    for others in [0, 500] {
+        let (mut world, mut one, mut other) = start();
+        learn(&mut world, &mut one);
+        learn(&mut world, &mut other);
+        one.slots.set_rate(0, 250, 1_000, world.clock);
+        let batch = one.slots.collect(&one.queue, true, world.clock).unwrap();
+        world.pass(2 * SECOND);
+        if others > 0 {
+            other.slots.set_rate(0, others, 1_000, world.clock);
+            world.exchange(&mut other);
+        }
+        answer(&mut world, &mut one, &batch);
+        learn(&mut world, &mut other);
+        let expected = if others > 0 { others } else { 250 };
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (expected, expected));
+        // A response says it again.
+        assert_eq!(one.slots.differs(0, 250, 1_000), others > 0);
+    }
+}
+
 /// Cuts a client off, which decides alone at the whole limit from then on. Returns the batch that
 /// gets no reply.
 fn cut_off(world: &World, client: &mut Tenant) -> Vec<u8> {
