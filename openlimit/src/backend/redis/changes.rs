@@ -51,8 +51,9 @@ impl Taken {
     /// Adds what was taken in a later outage. What the bucket stood idle for counts from the first
     /// one on.
     pub(super) fn add(&mut self, later: Self) {
-        let least = self.least.at(later.least.from).saturating_add(later.least.level).min(MOST);
-        self.least = Leaking { level: least, ..later.least };
+        let from = self.least.from.max(later.least.from);
+        let level = self.least.at(from).saturating_add(later.least.at(from)).min(MOST);
+        self.least = Leaking { level, from };
         self.full_until = self.full_until.max(later.full_until);
         self.all = self.all.saturating_add(later.all).min(MOST);
     }

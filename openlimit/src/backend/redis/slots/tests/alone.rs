@@ -309,6 +309,31 @@ fn idle_time_pays_for_what_was_taken_in_two_outages_that_are_reported_together()
 }
 
 #[test]
+fn what_is_owed_at_least_of_a_limit_stays_if_only_another_one_is_taken_from_later() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    processes.pass(Duration::from_secs(1));
+    for (amounts, time) in [([100, 0, 0], 1_000), ([0, 5_000, 0], 0)] {
+        processes.cut(0);
+        processes.pass(Duration::from_millis(time));
+        let now = processes.world.clock;
+        processes.all[0].client.slots.charge(&Amounts::Few(amounts), now, now);
+        if amounts[0] > 0 {
+            processes.answer(0);
+        }
+    }
+    let (now, client) = (processes.world.clock, &mut processes.all[0].client);
+    let lasting = StoreError::new(&"".into(), StoreProblem::Driver("".into()));
+    client.slots.take_back();
+    client.slots.failed(&lasting, &client.queue, now);
+    let batch = client.slots.collect(&client.queue, true, now).unwrap();
+    let reply = processes.world.run(client, &batch);
+    assert_eq!([0, 1].map(|limit| reply.buckets[limit].level), [100_000_000; 2]);
+}
+
+#[test]
 fn what_is_owed_at_least_has_leaked_if_the_server_hears_of_it_late() {
     let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
     processes.pass(Duration::from_secs(2));
