@@ -113,6 +113,8 @@ pub(crate) use self::in_window::{InWindow, is_about};
 use self::level::Level;
 pub(crate) use self::level::Step;
 pub(crate) use self::look::Look;
+#[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
+pub(crate) use self::low_water::LowWater;
 pub(crate) use self::metering::{LONGEST_PERIOD, Metering};
 #[allow(unused_imports, reason = "for backends that keep levels elsewhere")]
 pub(crate) use self::rates::{FASTEST, SLOWEST};
@@ -274,6 +276,12 @@ impl Bucket {
     /// `charge` is that of the call that was refused, and `last` the number of the last charge.
     pub(crate) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
         level!(self by as_mut, level => level.cut(span, charge, last, now))
+    }
+
+    /// Lets the rate climb as another bucket's of the same limit does.
+    #[allow(dead_code, reason = "for backends that stand in for another one")]
+    pub(crate) fn set_climb(&mut self, climb: Climb, now: u64) {
+        level!(self by as_mut, level => level.set_climb(climb, now));
     }
 
     /// Returns when the rate is whole again after a cut. It may be over.

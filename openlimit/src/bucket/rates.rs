@@ -45,19 +45,26 @@ impl<W: Word> Level<W> {
     /// which was refused. `last` is the last charge. Returns whether it was cut.
     pub(super) fn cut(&mut self, span: u64, charge: u64, last: u64, now: u64) -> bool {
         // During a hold the rate stands still.
-        let (from, is_new) = (now.max(self.time(self.at)), self.is_new());
+        let from = now.max(self.time(self.at));
         let pace = self.pace(0);
         if charge <= pace.cut {
             return false;
         }
-        let shown = pace.climb.clock(from);
-        (pace.climb, pace.cut) = (pace.climb.cut(span, from), last);
-        let gained = pace.climb.clock(from).saturating_sub(shown);
+        pace.cut = last;
+        let climb = pace.climb.cut(span, from);
+        self.set_climb(climb, now);
+        true
+    }
+
+    /// Replaces the climb of the rate. The level stays.
+    pub(super) fn set_climb(&mut self, climb: Climb, now: u64) {
+        let (from, is_new) = (now.max(self.time(self.at)), self.is_new());
+        let shown = self.clock(from);
+        self.pace(0).climb = climb;
         // A bucket that was never used stays so.
         if !is_new {
-            self.at = self.at.saturating_add(gained);
+            self.at = self.at.saturating_add(self.clock(from)).saturating_sub(shown);
         }
-        true
     }
 
     /// Returns when the rate is whole again after a cut. It may be over.

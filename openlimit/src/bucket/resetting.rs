@@ -35,6 +35,7 @@
 //! once a minute: the two clocks may differ by 40 s after a day, and either may stand still while
 //! the machine is suspended.
 
+use super::climb::Climb;
 use super::in_window::{InWindow, is_about};
 use super::look::Look;
 use super::metering::Metering;
@@ -210,6 +211,9 @@ impl Resetting {
     pub(super) fn cut(&mut self, _: u64, _: u64, _: u64, _: u64) -> bool {
         false
     }
+
+    /// Does nothing, for the same reason.
+    pub(super) fn set_climb(&mut self, _: Climb, _: u64) {}
 
     /// Returns zero: the rate never climbs.
     pub(super) fn climbs_until(&self) -> u64 {

@@ -15,7 +15,7 @@ use self::holds::Holds;
 use self::row::{Meter, Row};
 use super::buckets::{Buckets as _, Due, HOLD};
 use super::starting::Starting;
-use crate::bucket::{Ahead, Bucket};
+use crate::bucket::{Ahead, Bucket, Climb};
 
 /// The buckets of a limiter in memory.
 ///
@@ -63,6 +63,13 @@ impl Memory {
     #[allow(dead_code, reason = "for backends that memory stands in for")]
     pub(super) fn empty(&mut self, limit: usize, now: u64) -> u64 {
         self.meters[limit].bucket.empty(now)
+    }
+
+    /// Lets the rate of one limit climb as it does elsewhere.
+    #[allow(dead_code, reason = "for backends that memory stands in for")]
+    pub(super) fn set_climb(&mut self, limit: usize, climb: Climb, now: u64) {
+        self.meters[limit].bucket.set_climb(climb, now);
+        self.note_usual();
     }
 
     /// Charges a single limit, and returns the number of the charge.

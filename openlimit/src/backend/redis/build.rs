@@ -29,10 +29,8 @@ pub(crate) struct Shared {
     name: String,
     limits: Box<[SharedLimit]>,
     identity: Identity,
-    /// What this process meters by itself during an outage: its share of the limits, and all of
-    /// them.
+    /// What this process meters by itself during an outage: its share of the limits.
     share: Memory,
-    whole: Memory,
     terms: Terms,
 }
 
@@ -79,7 +77,6 @@ pub(in crate::backend) fn check(redis: &Redis, starting: &Starting<'_>) -> Resul
         limits: shared,
         identity,
         share: Memory::new(&starting.metered_by(&parts), LOCAL),
-        whole: Memory::new(starting, LOCAL),
         terms: redis.terms(nanos(jitter_of(starting.meterings)).min(MOST)),
     })
 }
@@ -90,7 +87,7 @@ impl Shared {
     pub(in crate::backend) fn open(&self, starting: &Starting<'_>, key: Option<&str>) -> (Backend, Driver) {
         let keys = Keys::new(&self.prefix, &self.name, key);
         let session = Session::new(Settings::new(Arc::clone(&self.common), keys));
-        let alone = Alone::new(self.share.of_another(), self.whole.of_another(), self.limits.len());
+        let alone = Alone::new(self.share.of_another(), self.limits.len());
         let (server, trip) = (session.server(), self.common.usual_trip.clone());
         let slots = Slots::new(&self.limits, self.terms, server, alone, starting.max_hold, trip);
         let slots = slots.identified(self.identity.clone());

@@ -33,7 +33,7 @@ impl PaceChange {
 pub(super) struct Taken {
     pub(super) all: u64,
     /// The least of it to owe.
-    pub(super) least: u64,
+    pub(super) least: Leaking,
     /// The `idle` that the client had seen before.
     pub(super) idle: i64,
     /// Before then, on the clock of the client, the bucket cannot have stood idle.
@@ -44,15 +44,32 @@ impl Taken {
     /// Returns what is left of the idle time that the client has seen last, once the server has
     /// counted a part of it for this.
     pub(super) fn idle_left_of(&self, idle: i64) -> i64 {
-        let counted = self.all.saturating_sub(self.least).cast_signed();
+        let counted = self.all.saturating_sub(self.least.level).cast_signed();
         if counted > 0 { idle.saturating_sub(counted).max(self.idle).min(idle) } else { idle }
     }
 
-    pub(super) fn add(&mut self, other: Self) {
-        self.idle = if self.all == 0 { other.idle } else { self.idle.max(other.idle) };
-        self.full_until = self.full_until.max(other.full_until);
-        self.all = self.all.saturating_add(other.all).min(MOST);
-        self.least = self.least.saturating_add(other.least).min(MOST);
+    /// Adds what was taken in a later outage. What the bucket stood idle for counts from the first
+    /// one on.
+    pub(super) fn add(&mut self, later: Self) {
+        let from = self.least.from.max(later.least.from);
+        let level = self.least.at(from).saturating_add(later.least.at(from)).min(MOST);
+        self.least = Leaking { level, from };
+        self.full_until = self.full_until.max(later.full_until);
+        self.all = self.all.saturating_add(later.all).min(MOST);
+    }
+}
+
+/// A level that leaks from a moment on: of a limit that resets, that is never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leaking {
+    pub(super) level: u64,
+    pub(super) from: u64,
+}
+
+impl Leaking {
+    /// Returns what is left of the level at `now`.
+    pub(super) fn at(self, now: u64) -> u64 {
+        self.level.saturating_sub(now.saturating_sub(self.from))
     }
 }
 

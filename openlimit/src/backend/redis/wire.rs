@@ -5,7 +5,8 @@
 //!
 //! 1. its sequence number, and that of the last batch with a reply; then `seen_at`, `epoch` and
 //!    `charges`, which identify the state that the client saw last (zeros before the first reply);
-//!    for how long its process decided alone, and the `epoch` that it had seen before;
+//!    for how long its process decided alone, and the `epoch` that it had seen before; when the
+//!    batch was made, on the server's clock, or 0 before the first reply;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; the same of
 //!    slots for calls below a reserved priority; `look_ahead`; `longest_pause`;
 //! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the

@@ -21,7 +21,9 @@
 -- calls weigh more meanwhile, so nothing here depends on it. But they have to agree on the climb:
 -- the state keeps when it `ends`, its `span`, and the last charge before the `cut`. A client names
 -- the charge that was refused. So each crowd of calls cuts the rate once, whoever is refused. The
--- `rate` that the provider allows is kept for the clients, too.
+-- `rate` that the provider allows is kept for the clients, too. A batch that was on its way for
+-- longer than OLD changes it only if none is known: others may have been told a newer one. If they
+-- were not, the next response to its client says it again.
 
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
@@ -39,17 +41,22 @@ do
   local opens = now + pause / 1000
   local refused, climb, rest, allowed, closed, from
   refused, climb, rest, allowed, closed, at = unpack('<ddddd', batch, at) --*
+  if made_at > 0 then rest = max(0, rest - max(0, now - made_at) * 1000) end --*
   shut$ = max(shut$, closed - max(0, seen_at - now)) --*
   from = max(opens, shut$) --*
   if ends$ > stood$ then ends$ = ends$ + from - stood$ end --*
-  if rest > 0 then ends$, span$, cut$ = max(ends$, from + rest / 1000), climb, charges --*
+  if rest > 0 then --*
+    local missing = max(0, ends$ - from) --*
+    local longest = missing > 0 and max(span$, climb) or climb --*
+    if missing > 0 then missing = missing * longest / span$ end --*
+    ends$, span$, cut$ = from + max(missing, rest / 1000 * longest / climb), longest, charges --*
   elseif refused > cut$ then --*
     local missing = max(0, ends$ - from) --*
     local longest = missing > 0 and max(span$, climb) or climb --*
     if missing > 0 then missing = missing * longest / span$ end --*
     ends$, span$, cut$ = from + min((longest / 1000 + missing) / 2, longest / 8000 * 7), longest, charges --*
   end --*
-  if allowed > 0 then rate$ = allowed end --*
+  if allowed > 0 and (rate$ == 0 or made_at == 0 or now - made_at < OLD) then rate$ = allowed end --*
 end
 
 -- Calls that take from some limit could depart, and cannot any more.

@@ -73,6 +73,11 @@ do
   if window.updates and was_fit$ > 0 and fit$ > was_fit$ and rested$ < burst$ then --leaks
     level$, rested$ = min(FAR, level$ + fit$ - was_fit$), 0 --leaks
   end --leaks
+  -- The batch may have been on its way for long. What it says leaks as of when it was made.
+  if made_at > 0 then --leaks
+    local passed = max(0, now - max(made_at, held, shut$)) * 1000 --leaks
+    raise$, least$ = max(0, raise$ - passed), max(0, least$ - passed) --leaks
+  end --leaks
   window.mean = (window.next_to - window.from) / 2 --resets
   if now >= window.to then --resets
     -- What the client says is of the window before.
@@ -124,7 +129,7 @@ do
     charges = charges + 1
   end
   if alone_for > 0 then
-    local began = (now - alone_for - epoch) * 1000
+    local began = ((made_at > 0 and min(made_at, now) or now) - alone_for - epoch) * 1000
     if alone_epoch > 0 and alone_epoch == old_epoch then
       seen_idle$ = seen_idle$ - old$ --*
     elseif alone_epoch ~= epoch then

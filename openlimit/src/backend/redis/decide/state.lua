@@ -12,9 +12,9 @@
 
 -- FAR is `MOST` of `scale`: up to there sums are exact. It also stands for no bound. A client asks
 -- again within LONGEST_PAUSE (ahead.rs), in nanoseconds. Its batch may take until GRACE after that
--- and two look-aheads, in microseconds.
+-- and two look-aheads, in microseconds. A batch that takes OLD microseconds was delayed.
 local FAR, MOST_PAIRS, MOST_IN_LINE = 4503599627370496, 64, 256
-local PROBE, LONGEST_PAUSE, GRACE = 60000000, 1000000000, 50000
+local PROBE, LONGEST_PAUSE, GRACE, OLD = 60000000, 1000000000, 50000, 1000000
 local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
 local old_epoch, claim_of, claim_ends = 0, 0, 0
 local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*

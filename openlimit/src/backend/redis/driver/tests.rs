@@ -47,7 +47,7 @@ fn slots() -> Box<Slots> {
         &[SharedLimit { place: 0, dimension: 0, share: 100, scale, windows: None }],
         terms,
         "".into(),
-        Alone::new(Memory::default(), Memory::default(), 1),
+        Alone::new(Memory::default(), 1),
         0,
         UsualTrip::default(),
     ))

@@ -24,16 +24,17 @@ pub(in crate::backend::redis) struct ServerClock {
 
 impl Ledger {
     /// Begins a batch: writes its number and that of the last one with a reply, which state this
-    /// client saw last, and for how long this process decided alone and which state it had seen
-    /// before.
-    pub(in crate::backend::redis) fn begin(&mut self, batch: &mut Writer, now: u64) {
+    /// client saw last, for how long this process decided alone and which state it had seen
+    /// before, and when the batch is made.
+    pub(in crate::backend::redis) fn begin(&mut self, clock: ServerClock, batch: &mut Writer, now: u64) {
         self.batch += 1;
         self.went_before = self.went_alone.take();
         // Not zero, which stands for not at all.
         let alone =
             self.went_before.map_or([0, 0], |Went { at, epoch }| [now.saturating_sub(at) / 1_000 + 1, epoch]);
         let seen = [self.replied, self.seen_at, self.epoch, self.charges];
-        for number in [self.batch].into_iter().chain(seen).chain(alone) {
+        let made_at = if self.seen_at > 0 { self.on_server(now, clock) } else { 0 };
+        for number in [self.batch].into_iter().chain(seen).chain(alone).chain([made_at]) {
             batch.number(number);
         }
     }
@@ -68,8 +69,8 @@ impl Ledger {
             let raise = at(raise, now).min(MOST);
             [level, debt, raise].iter().for_each(|number| batch.number(*number));
             batch.signed(sum.map_or(-1, u64::cast_signed));
-            [taken.all, taken.least].iter().for_each(|number| batch.number(*number));
-            batch.signed(if taken.all > 0 { taken.idle } else { idle });
+            [taken.all, taken.least.at(now)].iter().for_each(|number| batch.number(*number));
+            batch.signed(if self.went_before.is_some() { taken.idle } else { idle });
             let full = taken.full_until.saturating_sub(went_alone);
             [full, scale.fit, scale.burst].iter().for_each(|number| batch.number(*number));
             let windows = windows.iter().filter(|(of, _)| *of == limit);

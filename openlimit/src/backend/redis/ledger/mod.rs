@@ -24,7 +24,7 @@ mod reply;
 use std::collections::BTreeMap;
 
 pub(super) use self::batch::ServerClock;
-use super::changes::{Ends, HoldChange, PaceChange, Taken};
+use super::changes::{Ends, HoldChange, Leaking, PaceChange, Taken};
 use super::scale::MOST;
 
 /// The ledger of one limiter.
@@ -74,9 +74,9 @@ struct Account {
     sum: Option<u64>,
     /// The level that responses ask for as of that sum, and when, if no batch has taken it along
     /// yet.
-    raise: Option<(u64, u64)>,
+    raise: Option<Leaking>,
     /// The same in the batch in flight.
-    raising: Option<(u64, u64)>,
+    raising: Option<Leaking>,
     /// For how long the bucket stood idle since the state began, in the last reply.
     idle: i64,
     /// The amounts that this process took alone, and that no batch has taken along yet.
@@ -126,7 +126,8 @@ impl Ledger {
     /// bound, since not all of a refund may be given back.
     pub(super) fn level(&self, limit: usize) -> u64 {
         let Account { level, refund, refunding, debt, owing, taken, taking, .. } = self.buckets[limit];
-        (level + debt + owing + taken.least + taking.least).saturating_sub(refund.saturating_add(refunding))
+        (level + debt + owing + taken.least.level + taking.least.level)
+            .saturating_sub(refund.saturating_add(refunding))
     }
 
     /// Returns the weight that was granted to all clients in one limit since the server's sum was
@@ -176,7 +177,9 @@ impl Ledger {
         let account = &mut self.buckets[limit];
         account.level = account.level.saturating_sub(gone);
         (account.raise, account.raising, account.sum) = (None, None, None);
-        (account.taken, account.taking) = (Taken::default(), Taken::default());
+        for taken in [&mut account.taken, &mut account.taking] {
+            (taken.all, taken.least) = (0, Leaking::default());
+        }
     }
 
     /// Forgets what was charged and given back, because the buckets become as new. Sends that with

@@ -4,7 +4,7 @@
 //! charge become one, and so do the debts of one limit.
 
 use super::{Account, Ledger, Went};
-use crate::backend::redis::changes::{PaceChange, Taken};
+use crate::backend::redis::changes::{Leaking, PaceChange, Taken};
 use crate::backend::redis::scale::MOST;
 
 impl Ledger {
@@ -32,28 +32,28 @@ impl Ledger {
         account.debt = account.debt.saturating_add(weight).min(MOST);
     }
 
-    /// Notes what this process took from one limit while it decided alone, and the least of it to
+    /// Notes what this process took from each limit while it decided alone, and the least of it to
     /// owe. It had the last reply at `seen_at` on its own clock, and went alone at `since`.
-    pub(in crate::backend::redis) fn took(
-        &mut self,
-        limit: usize,
-        (all, least): (u64, u64),
-        seen_at: u64,
-        since: u64,
-    ) {
-        if all > 0 {
-            let account = &mut self.buckets[limit];
+    pub(in crate::backend::redis) fn took(&mut self, taken: &[(u64, Leaking)], seen_at: u64, since: u64) {
+        if taken.iter().all(|(all, _)| *all == 0) {
+            return;
+        }
+        for (account, (all, least)) in self.buckets.iter_mut().zip(taken) {
             let full_until = seen_at.saturating_add(account.level).max(since);
             let idle = account.taking.idle_left_of(account.idle);
-            account.taken.add(Taken { all, least, idle, full_until });
-            self.went_alone = self.went_alone.or(Some(Went { at: since, epoch: self.epoch }));
+            let taken = Taken { all: *all, least: *least, idle, full_until };
+            match self.went_alone {
+                Some(_) => account.taken.add(taken),
+                None => account.taken = taken,
+            }
         }
+        self.went_alone.get_or_insert(Went { at: since, epoch: self.epoch });
     }
 
     /// Notes that a response asks for a level of at least `level` at `now` in one limit. It leaks
     /// from then on: of a limit that resets, that is never.
     pub(in crate::backend::redis) fn raise(&mut self, limit: usize, level: u64, now: u64) {
-        self.buckets[limit].raise = Some((level.max(self.raised(limit, now)), now));
+        self.buckets[limit].raise = Some(Leaking { level: level.max(self.raised(limit, now)), from: now });
     }
 
     /// Returns the level at `now` that responses ask for in one limit, and that no reply contains
@@ -74,7 +74,7 @@ impl Ledger {
     }
 }
 
-/// Returns the level at `now` of what was asked for at some time, less what has leaked since.
-pub(super) fn at(asked: Option<(u64, u64)>, now: u64) -> u64 {
-    asked.map_or(0, |(level, at)| level.saturating_sub(now.saturating_sub(at)))
+/// Returns what is left at `now` of the level that was asked for.
+pub(super) fn at(asked: Option<Leaking>, now: u64) -> u64 {
+    asked.map_or(0, |asked| asked.at(now))
 }

@@ -6,7 +6,7 @@
 use std::mem;
 
 use super::{Account, Ledger, difference};
-use crate::backend::redis::changes::{PaceChange, Taken};
+use crate::backend::redis::changes::{Leaking, PaceChange, Taken};
 use crate::backend::redis::scale::MOST;
 use crate::backend::redis::wire::{BatchReply, BucketReply};
 
@@ -32,7 +32,8 @@ impl Ledger {
     ) -> impl Iterator<Item = u64> + use<> {
         let is_same = self.epoch == reply.epoch;
         for (account, bucket) in self.buckets.iter_mut().zip(&reply.buckets) {
-            if let (Some((level, _)), Some(sum), true) = (&mut account.raise, account.sum, is_same) {
+            if let (Some(Leaking { level, .. }), Some(sum), true) = (&mut account.raise, account.sum, is_same)
+            {
                 *level = level.saturating_add_signed(difference(bucket.sum, sum)).min(MOST);
             }
             (account.level, account.idle, account.sum) = (bucket.level, bucket.idle, Some(bucket.sum));
@@ -65,16 +66,23 @@ impl Ledger {
         if let Some(before) = self.holding.take() {
             self.hold = Some(self.hold.map_or(before, |later| before.then(later)));
         }
-        self.went_alone = self.went_before.take().or(self.went_alone);
         for account in &mut self.buckets {
             account.debt = account.debt.saturating_add(mem::take(&mut account.owing)).min(MOST);
-            account.taken.add(mem::take(&mut account.taking));
             account.raise = account.raise.or(account.raising.take());
             let later = mem::replace(&mut account.pace, mem::take(&mut account.pacing));
             account.pace.add(later);
             let before = mem::take(&mut account.shutting);
             account.shut = if has_ended { account.shut } else { account.shut.max(before) };
             account.refunding = 0;
+        }
+        if let Some(before) = self.went_before.take() {
+            let later = self.went_alone.replace(before);
+            for account in &mut self.buckets {
+                let after = mem::replace(&mut account.taken, mem::take(&mut account.taking));
+                if later.is_some() {
+                    account.taken.add(after);
+                }
+            }
         }
     }
 }

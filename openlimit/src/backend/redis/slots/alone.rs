@@ -12,7 +12,7 @@
 //!
 //! The script counts for how long each bucket was empty, but not when. If the bucket was idle
 //! first, and the process took everything in the last second, then only the rate of one second was
-//! free for it. So it owes at least `least`: what a bucket of the whole rate would hold now if this
+//! free for it. So it owes at least `least`: what a bucket like that in Redis would hold now if this
 //! process alone had filled it.
 //!
 //! Example: an outage lasts 15 s, and the share is 25 %. If others used the limit all the time, the
@@ -45,6 +45,9 @@
 //! * Nothing says in which order the bucket stood idle and the process took. If it was idle first,
 //!   and others used the whole limit while the process took, the process is let off although the
 //!   limit was exceeded, by at most the idle time.
+//! * The server counts how much idle time is left, and not when that was. So what one process was
+//!   let off may be missing for another one that went alone later. And a process that has never had
+//!   a reply counts all of the time before as idle. Then it owes too much, by at most that.
 //! * A process that ends while it is cut off owes nothing, since only it knew.
 //! * A call that was admitted alone, and is settled or cancelled only when Redis is back or after
 //!   an update, counts with all that it reserved.
@@ -52,7 +55,9 @@
 use std::mem;
 
 use crate::backend::memory::Memory;
+use crate::backend::redis::changes::Leaking;
 use crate::backend::{Buckets as _, Starting};
+use crate::bucket::LowWater;
 use crate::limits::Amounts;
 
 /// The buckets of a process that decides alone, and what it took from them since the outage began.
@@ -60,42 +65,72 @@ use crate::limits::Amounts;
 pub(crate) struct Alone {
     /// The buckets that decide, at this process's share of each limit.
     pub(super) share: Memory,
-    /// The same calls in buckets of the whole rate of each limit.
-    whole: Memory,
-    /// What they took, by the weights of each bucket. An update keeps it, as it keeps levels.
-    pub(super) taken: Box<[u64]>,
+    /// What they took, by the bucket in Redis. An update keeps it, as it keeps levels.
+    pub(super) took: Box<[Took]>,
     /// The number of the first charge since the outage began.
     first: u64,
     /// The number of the first charge since the limits were changed or reset.
     changed: u64,
 }
 
+/// What was taken from one limit, by the weights of its bucket in Redis.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Took {
+    /// All of it.
+    pub(super) all: u64,
+    /// What a bucket holds that these calls alone have filled.
+    least: Leaking,
+    /// The lowest of its levels since each charge.
+    low: LowWater<u64>,
+}
+
+impl Took {
+    /// Adds a call that weighs so much, as of `at`.
+    pub(super) fn add(&mut self, weight: u64, charge: u64, at: u64) {
+        if weight > 0 {
+            let before = self.least.at(at);
+            self.low.record(charge, before);
+            self.all = self.all.saturating_add(weight);
+            self.least = Leaking { level: before.saturating_add(weight), from: at.max(self.least.from) };
+        }
+    }
+
+    /// Takes off what is given back of a charge.
+    fn give_back(&mut self, weight: u64, charge: u64, now: u64) {
+        let level = self.least.at(now);
+        let given = weight.min(level).min(self.low.since(charge));
+        self.low.refund(charge, given);
+        self.all = self.all.saturating_sub(weight);
+        self.least = Leaking { level: level - given, from: now.max(self.least.from) };
+    }
+}
+
 impl Alone {
-    /// Creates it from empty buckets, at a share of each limit and at the whole.
-    pub(in crate::backend::redis) fn new(share: Memory, whole: Memory, buckets: usize) -> Self {
-        Self { share, whole, taken: vec![0; buckets].into(), first: 0, changed: 0 }
+    /// Creates it from empty buckets, at a share of each limit.
+    pub(in crate::backend::redis) fn new(share: Memory, buckets: usize) -> Self {
+        Self { share, took: vec![Took::default(); buckets].into(), first: 0, changed: 0 }
     }
 
-    /// Changes the limits of the buckets, at a share of each limit and at the whole.
-    pub(super) fn change(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
+    /// Changes the limits of the buckets, at a share of each limit.
+    pub(super) fn change(&mut self, share: &Starting<'_>, now: u64) {
         // Buckets in memory can have any limits.
-        let _ = (self.share.change(share, None, now), self.whole.change(whole, None, now));
+        let _ = self.share.change(share, None, now);
         self.changed = self.share.next_charge();
     }
 
-    /// Changes the rate of a limit to `allowed` of what was `declared`.
-    pub(super) fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
-        self.share.set_rate(place, allowed, declared, now);
-        self.whole.set_rate(place, allowed, declared, now);
-    }
-
-    /// Forgets what was taken, and makes the buckets as new, at a share of each limit and at the
-    /// whole.
-    pub(super) fn reset(&mut self, share: &Starting<'_>, whole: &Starting<'_>, now: u64) {
+    /// Forgets what was taken, and makes the buckets as new, at a share of each limit.
+    pub(super) fn reset(&mut self, share: &Starting<'_>, now: u64) {
         self.share.reset(share, now);
-        self.whole.reset(whole, now);
         self.changed = self.share.next_charge();
-        self.taken.fill(0);
+        self.took.fill(Took::default());
+    }
+
+    /// Notes that a limit was reset, and so much of what it counted is `gone`. The rest is a debt.
+    pub(super) fn turn(&mut self, bucket: usize, gone: u64) {
+        let took = &mut self.took[bucket];
+        took.least.level = took.least.level.saturating_sub(gone);
+        took.low = LowWater::default();
+        took.low.record(self.share.next_charge() - 1, 0);
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of
@@ -108,48 +143,32 @@ impl Alone {
         }
     }
 
-    /// Returns whether the share has room for a call now.
-    pub(super) fn has_room(&mut self, amounts: &[u64], now: u64) -> bool {
-        self.share.has_room(amounts, now)
-    }
-
-    /// Charges a call now, if the share has room. Returns the number of the charge.
-    pub(super) fn take(&mut self, amounts: &[u64], now: u64) -> Option<u64> {
-        let charge = self.share.take(amounts, now)?;
-        self.whole.charge_as(amounts, charge, now);
-        Some(charge)
-    }
-
-    /// Charges a call as of `at`, and returns the number of the charge.
-    pub(super) fn charge(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        let charge = self.share.charge(amounts, at, now);
-        self.whole.charge_as(amounts.as_slice(), charge, at);
-        charge
-    }
-
-    /// Refunds amounts of a charge, unless it is of an outage that has ended. Returns true if
-    /// `taken` contains it: what was taken before the limits changed may have had another weight.
+    /// Refunds amounts of a charge, unless it is of an outage that has ended. `weights` are those
+    /// of the amounts, by bucket. What was taken before the limits changed may have had others, and
+    /// is still owed.
     pub(super) fn refund(
         &mut self,
         amounts: &Amounts,
         charge: u64,
+        weights: impl Iterator<Item = u64>,
         now: u64,
         late: impl FnMut(usize, u64),
-    ) -> bool {
+    ) {
         if charge >= self.first {
             self.share.refund(amounts, charge, now, late);
-            self.whole.refund(amounts, charge, now, |_, _| ());
         }
-        charge >= self.first.max(self.changed)
+        if charge >= self.first.max(self.changed) {
+            for (took, weight) in self.took.iter_mut().zip(weights) {
+                took.give_back(weight, charge, now);
+            }
+        }
     }
 
-    /// Ends the outage. Returns what was taken by the weights of each bucket, and the least amount
-    /// of it to owe. `places` are the places of the limits of the buckets.
-    pub(super) fn end(&mut self, places: &[usize], now: u64) -> Vec<(u64, u64)> {
-        let end = |(taken, place): (&mut u64, &usize)| (mem::take(taken), self.whole.empty(*place, now));
-        let taken = self.taken.iter_mut().zip(places).map(end).collect();
+    /// Ends the outage. Returns what was taken by the weights of each bucket, and the least of it
+    /// to owe.
+    pub(super) fn end(&mut self) -> Vec<(u64, Leaking)> {
         // Charges so far belong to outages that have ended.
         self.first = u64::MAX;
-        taken
+        self.took.iter_mut().map(mem::take).map(|took| (took.all, took.least)).collect()
     }
 }

@@ -125,14 +125,14 @@ impl Slots {
             return None;
         }
         let mut batch = Writer::default();
-        self.ledger.begin(&mut batch, now);
+        let clock = ServerClock { seen_at: self.seen_at, late_by: self.seen_late_by };
+        self.ledger.begin(clock, &mut batch, now);
         for (due, at) in self.lanes().map(|lane| lane.back().map(Slot::begins).unwrap_or_default()) {
             batch.number(due.saturating_sub(now));
             batch.number(at);
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        let clock = ServerClock { seen_at: self.seen_at, late_by: self.seen_late_by };
         self.ledger.write_hold(clock, &mut batch);
         let windows = self.windows_to_send(now);
         self.ledger.write(&self.scales, calls.len(), &windows, (now, clock), &mut batch);

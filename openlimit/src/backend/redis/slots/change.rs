@@ -15,7 +15,7 @@ use super::state::{KnownClimb, Slots};
 use crate::backend::redis::identity::Identity;
 use crate::backend::redis::scale::{MOST, ONE, Scale};
 use crate::backend::redis::shared::{jitter_of, shared};
-use crate::backend::{Newer, Starting};
+use crate::backend::{Buckets as _, Newer, Starting};
 use crate::bucket::Metering;
 use crate::error::BuildProblem;
 use crate::time::nanos;
@@ -117,11 +117,11 @@ impl Slots {
 
     fn change_alone(&mut self, limits: &Starting<'_>, now: u64) {
         let meterings = self.share_of(limits.meterings);
-        self.alone.change(&limits.metered_by(&meterings), limits, now);
+        self.alone.change(&limits.metered_by(&meterings), now);
         // The provider still allows what it said.
         for (place, scale) in self.places[..self.limits].iter().zip(&self.scales) {
             if scale.rate() != ONE {
-                self.alone.set_rate(*place, scale.rate(), ONE, now);
+                self.alone.share.set_rate(*place, scale.rate(), ONE, now);
             }
         }
     }
@@ -146,7 +146,7 @@ impl Slots {
         self.shut_until.fill(0);
         self.windows.iter_mut().for_each(|windows| windows.highest = 0);
         let meterings = self.share_of(limits.meterings);
-        self.alone.reset(&limits.metered_by(&meterings), limits, now);
+        self.alone.reset(&limits.metered_by(&meterings), now);
         self.flush_at = self.flush_at.min(now);
     }
 

@@ -17,8 +17,8 @@ impl Buckets for Slots {
         if !self.has_room(amounts, now) {
             None
         } else if self.is_local() {
-            let charge = self.alone.take(amounts, now)?;
-            self.note_taken(amounts, now);
+            let charge = self.alone.share.take(amounts, now)?;
+            self.note_taken(amounts, charge, now, now);
             Some(charge)
         } else {
             self.take_slot(amounts, now)
@@ -34,7 +34,7 @@ impl Buckets for Slots {
         if self.is_closed {
             false
         } else if self.is_local() {
-            self.is_away_here() && self.alone.has_room(amounts, now)
+            self.is_away_here() && self.alone.share.has_room(amounts, now)
         } else if self.is_held(now) || self.shut_for(amounts) > now {
             false
         } else {
@@ -190,7 +190,7 @@ impl Buckets for Slots {
 
     fn set_rate(&mut self, place: usize, allowed: u64, declared: u64, now: u64) {
         self.setbacks += 1;
-        self.alone.set_rate(place, allowed, declared, now);
+        self.alone.share.set_rate(place, allowed, declared, now);
         // The windows before were of the earlier rate.
         self.turn(now);
         for bucket in self.buckets_of(place) {
@@ -214,9 +214,6 @@ impl Buckets for Slots {
     }
 
     fn cut(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
-        if self.is_local() {
-            return self.alone.share.cut(place, span, charge, now);
-        }
         self.cut_limit(place, span, charge, now)
     }
 
@@ -244,8 +241,11 @@ impl Buckets for Slots {
     }
 
     fn cap(&mut self, place: usize, left: i64, now: u64) {
-        if self.is_local() {
-            return;
+        if let Some(share) = self.local_share() {
+            // Other processes that are cut off take their shares of what is left.
+            let part = (i128::from(left) * i128::from(share)).div_euclid(100);
+            let part = i64::try_from(part).unwrap_or(i64::MAX);
+            return self.alone.share.cap(place, part, now);
         }
         // What another consumer leaves is shared in the same way.
         for bucket in self.buckets_of(place) {

@@ -9,7 +9,9 @@
 use std::process;
 
 use super::state::{Outage, Slots};
-use crate::backend::OnOutage;
+use crate::backend::redis::changes::Leaking;
+use crate::backend::redis::scale::Scale;
+use crate::backend::{Buckets as _, OnOutage};
 use crate::error::StoreError;
 use crate::limits::Amounts;
 use crate::queue::{Queue, Refusals, Waiter};
@@ -33,7 +35,7 @@ impl Slots {
 
     /// Returns the share of the limits, in percent, within which this process decides now; `None`
     /// if Redis decides.
-    fn local_share(&self) -> Option<u8> {
+    pub(super) fn local_share(&self) -> Option<u8> {
         match (&self.outage, self.terms.on_outage) {
             (Some(_), OnOutage::Local(share)) => Some(share.0),
             _ => None,
@@ -91,22 +93,27 @@ impl Slots {
         let known: Vec<_> = (0..self.scales.len())
             .map(|bucket| (self.places[bucket], self.part_of_level(bucket, share, now)))
             .collect();
+        self.climb_alone(now);
         self.alone.begin(known.into_iter(), now);
     }
 
     /// Charges a call alone, as of `at`, and returns the number of the charge.
     pub(super) fn charge_alone(&mut self, amounts: &Amounts, at: u64, now: u64) -> u64 {
-        self.note_taken(amounts.as_slice(), now);
-        self.alone.charge(amounts, at, now)
+        let charge = self.alone.share.charge(amounts, at, now);
+        self.note_taken(amounts.as_slice(), charge, at, now);
+        charge
     }
 
-    /// Notes what a call took alone, as it weighs now. The rate may have climbed since the last
-    /// batch began.
-    pub(super) fn note_taken(&mut self, amounts: &[u64], now: u64) {
+    /// Notes what a call took alone, as of `at`. It weighs as of now: the rate may have climbed
+    /// since the last batch began.
+    pub(super) fn note_taken(&mut self, amounts: &[u64], charge: u64, at: u64, now: u64) {
+        self.turn(now);
         self.set_paces(now);
-        for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {
-            let weight = self.scales[bucket].weight(amounts[self.dimensions[bucket]]);
-            *taken = taken.saturating_add(weight);
+        for (bucket, took) in self.alone.took.iter_mut().enumerate() {
+            let scale = &self.scales[bucket];
+            // What counts in a window does not leak.
+            let at = if scale.resets() { u64::MAX } else { at };
+            took.add(scale.weight(amounts[self.dimensions[bucket]]), charge, at);
         }
     }
 
@@ -118,12 +125,10 @@ impl Slots {
         now: u64,
         late: impl FnMut(usize, u64),
     ) {
-        if self.alone.refund(amounts, charge, now, late) {
-            for (bucket, taken) in self.alone.taken.iter_mut().enumerate() {
-                let amount = amounts.as_slice()[self.dimensions[bucket]];
-                *taken = taken.saturating_sub(self.scales[bucket].refund(amount, charge));
-            }
-        }
+        self.turn(now);
+        let scales = self.scales.iter().zip(&self.dimensions);
+        let weights = scales.map(|(scale, dimension)| scale.refund(amounts.as_slice()[*dimension], charge));
+        self.alone.refund(amounts, charge, weights, now, late);
     }
 
     /// Ends the outage, if there is one. What this process took alone will be sent with the next
@@ -132,14 +137,14 @@ impl Slots {
         let was_local = self.is_local();
         self.turn(now);
         if was_local && let Some(outage) = &self.outage {
-            let taken = self.alone.end(&self.places, now);
-            for (bucket, (taken, least)) in taken.into_iter().enumerate() {
-                let scale = &self.scales[bucket];
-                let least = scale.weight(least);
-                // What was taken of a window that is over is not owed any more.
-                let taken = if scale.resets() { least } else { taken };
-                self.ledger.took(bucket, (taken, least), self.seen_at, outage.since);
-            }
+            let taken = self.alone.end().into_iter().zip(&self.scales);
+            // What was taken of a window that is over is not owed any more.
+            let owed = |((all, least), scale): ((u64, Leaking), &Scale)| {
+                (if scale.resets() { least.level } else { all }, least)
+            };
+            let taken: Vec<_> = taken.map(owed).collect();
+            self.ledger.took(&taken, self.seen_at, outage.since);
+            self.tell_climbs(now);
         }
         self.outage = None;
         if was_local {

@@ -15,6 +15,8 @@
 //! A client that does not adopt higher limits is never faster than declared, whatever others adopt:
 //! its calls keep their weight.
 
+use std::mem;
+
 use super::state::{KnownClimb, LOCAL, Slots};
 use crate::backend::Buckets as _;
 use crate::backend::redis::changes::PaceChange;
@@ -24,7 +26,8 @@ use crate::bucket::Climb;
 
 impl Slots {
     /// Halves the rate of a limit, unless it was cut after `charge` already, and sends that to the
-    /// server at once. A limit that resets has no pace that could be halved.
+    /// server at once, or at the end of the outage if this process decides alone. A limit that
+    /// resets has no pace that could be halved.
     pub(super) fn cut_limit(&mut self, place: usize, span: u64, charge: u64, now: u64) -> bool {
         let bucket = self.bucket_of(place).filter(|bucket| !self.scales[*bucket].resets());
         let Some(bucket) = bucket else { return false };
@@ -34,8 +37,9 @@ impl Slots {
         if was_alone && !self.alone.share.cut(place, span, charge, now) {
             return false;
         }
+        let is_local = self.is_local();
         let charge = if was_alone { last } else { charge };
-        if charge <= self.climbs[bucket].cut {
+        if charge <= self.climbs[bucket].cut && !(was_alone && is_local) {
             return false;
         }
         if !was_alone {
@@ -44,15 +48,41 @@ impl Slots {
         for bucket in self.buckets_of(place) {
             let from = now.max(self.opens_at(bucket));
             let known = &mut self.climbs[bucket];
-            *known = KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge) };
+            *known =
+                KnownClimb { climb: known.climb.cut(span, from), cut: last.max(charge), is_untold: is_local };
+            if is_local {
+                self.alone.share.set_climb(self.places[bucket], known.climb, now);
+                continue;
+            }
             // A restored climb takes the place of a cut in the same batch.
             let restored = self.ledger.pace_change(bucket).rest > 0;
             let rest = if restored { known.climb.missing(from) } else { 0 };
             self.ledger.change_pace(bucket, PaceChange { refused: charge, span, rest, rate: 0 });
         }
-        self.flush_at = self.flush_at.min(now);
+        if !is_local {
+            self.flush_at = self.flush_at.min(now);
+        }
         self.set_paces(now);
         true
+    }
+
+    /// Lets the buckets of this process follow the climbs that it knows, because they decide now.
+    pub(super) fn climb_alone(&mut self, now: u64) {
+        for (place, known) in self.places.iter().zip(&self.climbs) {
+            self.alone.share.set_climb(*place, known.climb, now);
+        }
+    }
+
+    /// Tells the server of the rates that this process cut while it decided alone.
+    pub(super) fn tell_climbs(&mut self, now: u64) {
+        for bucket in 0..self.climbs.len() {
+            let from = now.max(self.opens_at(bucket));
+            let known = &mut self.climbs[bucket];
+            if mem::take(&mut known.is_untold) {
+                let (rest, span) = (known.climb.missing(from), known.climb.part(from).1);
+                self.ledger.change_pace(bucket, PaceChange { rest, span, ..PaceChange::default() });
+            }
+        }
     }
 
     /// Changes the rate of a bucket to `allowed` of what was `declared`, and tells the server.
@@ -86,14 +116,14 @@ impl Slots {
                 let opens_at = self.opens_at(bucket);
                 let to = if opens_at > now { opens_at } else { from.min(now) };
                 let climb = climb.moved(from, to);
-                self.climbs[bucket] = KnownClimb { climb, cut: pace.cut };
+                self.climbs[bucket] = KnownClimb { climb, cut: pace.cut, is_untold: false };
             }
             if own.rate == 0 && pace.rate > 0 {
                 // Another client may adopt a higher rate than this one.
                 let scale = &mut self.scales[bucket];
                 scale.set_rate(pace.rate, ONE);
                 if scale.rate() != rate && bucket < self.limits {
-                    self.alone.set_rate(place, scale.rate(), ONE, now);
+                    self.alone.share.set_rate(place, scale.rate(), ONE, now);
                 }
             }
         }

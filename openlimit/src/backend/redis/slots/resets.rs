@@ -48,8 +48,9 @@ impl Slots {
             let windows = &self.windows[place];
             let (window, resets) = windows.at(self.server_date(windows, now));
             if resets > 0 {
-                let bucket = windows.bucket;
-                self.ledger.turn(bucket, self.gone(windows, resets));
+                let (bucket, gone) = (windows.bucket, self.gone(windows, resets));
+                self.ledger.turn(bucket, gone);
+                self.alone.turn(bucket, gone);
                 let (windows, before) = (&mut self.windows[place], self.ledger.charges());
                 (windows.known, windows.before, windows.highest) = (window, before, 0);
             }

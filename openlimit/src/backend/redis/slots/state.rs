@@ -166,6 +166,8 @@ pub(super) struct KnownClimb {
     pub(super) climb: Climb,
     /// The last charge before the cut.
     pub(super) cut: u64,
+    /// True if this process cut it while it decided alone, and the server does not know yet.
+    pub(super) is_untold: bool,
 }
 
 /// A limit, as its shared bucket counts it.

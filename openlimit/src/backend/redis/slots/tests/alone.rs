@@ -161,7 +161,7 @@ pub(super) fn alone_by(whole: &[Metering; 2], mut client: Tenant, share: Percent
     };
     client.slots.terms.on_outage = OnOutage::Local(share);
     let part = whole.map(|metering| client.slots.terms.on_outage.part(&metering));
-    client.slots.alone = Alone::new(memory(&part), memory(whole), 2);
+    client.slots.alone = Alone::new(memory(&part), 2);
     client
 }
 
@@ -286,6 +286,73 @@ fn idle_time_pays_for_what_was_taken_in_each_of_two_outages() {
     let level = processes.mend(0).buckets[0].level;
     // The least of each.
     assert!(level <= 2 * BURST_NANOS + UNUSED, "{level}");
+}
+
+#[test]
+fn idle_time_pays_for_what_was_taken_in_two_outages_that_are_reported_together() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    processes.pass(Duration::from_millis(2_500));
+    processes.answer(0);
+    // The batch with what it took is refused in the end, so the next one has all of it.
+    processes.cut(0);
+    processes.pass(Duration::from_millis(2_500));
+    let (now, client) = (processes.world.clock, &mut processes.all[0].client);
+    let lasting = StoreError::new(&"".into(), StoreProblem::Driver("".into()));
+    client.slots.take_back();
+    client.slots.failed(&lasting, &client.queue, now);
+    client.all_leave();
+    let batch = client.slots.collect(&client.queue, true, now).unwrap();
+    let level = processes.world.run(client, &batch).buckets[0].level;
+    assert!(level <= 2 * BURST_NANOS + UNUSED, "{level}");
+}
+
+#[test]
+fn what_is_owed_at_least_of_a_limit_stays_if_only_another_one_is_taken_from_later() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    processes.pass(Duration::from_secs(1));
+    for (amounts, time) in [([100, 0, 0], 1_000), ([0, 5_000, 0], 0)] {
+        processes.cut(0);
+        processes.pass(Duration::from_millis(time));
+        let now = processes.world.clock;
+        processes.all[0].client.slots.charge(&Amounts::Few(amounts), now, now);
+        if amounts[0] > 0 {
+            processes.answer(0);
+        }
+    }
+    let (now, client) = (processes.world.clock, &mut processes.all[0].client);
+    let lasting = StoreError::new(&"".into(), StoreProblem::Driver("".into()));
+    client.slots.take_back();
+    client.slots.failed(&lasting, &client.queue, now);
+    let batch = client.slots.collect(&client.queue, true, now).unwrap();
+    let reply = processes.world.run(client, &batch);
+    assert_eq!([0, 1].map(|limit| reply.buckets[limit].level), [100_000_000; 2]);
+}
+
+#[test]
+fn what_is_owed_at_least_has_leaked_if_the_server_hears_of_it_late() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.pass(Duration::from_secs(2));
+    processes.all[0].is_busy = false;
+    processes.cut(0);
+    processes.all[0].client.all_leave();
+    processes.pass(Duration::from_secs(1));
+    processes.all[0].is_busy = true;
+    processes.serve(0);
+    processes.all[0].is_busy = false;
+    processes.all[0].client.all_leave();
+    assert!(processes.level() >= 170_000_000);
+    processes.answer(0);
+    // From here on, the batch with what it took is on its way.
+    processes.cut(0);
+    processes.pass(Duration::from_millis(100));
+    processes.answer(0);
+    let (level, known) = (processes.level(), processes.all[0].client.slots.ledger.level(0));
+    assert!(known.abs_diff(level) <= CALL, "{known} for {level}");
 }
 
 #[test]
@@ -438,6 +505,22 @@ fn alone_a_process_keeps_to_a_rate_that_it_has_from_another_one_also_after_an_up
     assert!((900_000_000..1_100_000_000).contains(&taken), "{taken}");
 }
 
+#[test]
+fn alone_a_process_keeps_to_its_share_of_what_a_response_says_is_left() {
+    let mut processes = Processes::start(1);
+    processes.all[0].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+    slots.cap(0, 80, now);
+    assert!(!slots.has_room(&[21, 0, 0], now));
+    assert!(slots.has_room(&[20, 0, 0], now));
+    slots.cap(0, -100, now);
+    // A debt of 100 of 1 000 in a second, for the whole limit as for a share of it.
+    assert!(!slots.has_room(&[1, 0, 0], now + 100_000_000));
+    assert!(slots.has_room(&[1, 0, 0], now + 104_000_000));
+}
+
 /// Calls `act` with a limit of so many requests in a second.
 fn with_requests<T>(amount: u64, act: impl FnOnce(&Starting<'_>) -> T) -> T {
     let rates = [Rate::per_second(amount), SLOW[1]];
@@ -495,7 +578,7 @@ fn what_is_taken_alone_weighs_by_the_rate_that_climbs_back_meanwhile() {
     processes.cut(0);
     processes.pass(Duration::from_secs(20));
     // By the rate of each moment, no more than that time.
-    let noted = processes.all[0].client.slots.alone.taken[0];
+    let noted = processes.all[0].client.slots.alone.took[0].all;
     assert!((19_900_000_000..=20_000_000_000 + BURST_NANOS).contains(&noted), "{noted}");
 }
 
@@ -519,12 +602,26 @@ fn what_is_given_back_alone_weighs_what_it_did_also_after_the_rate_fell() {
         slots.set_rate(0, 250, 1_000, now);
         give_up(slots, 2);
         let after = slots.charge(&call, now, now);
-        assert_eq!(slots.alone.taken[0], 500_000_000);
+        assert_eq!(slots.alone.took[0].all, 500_000_000);
         slots.refund(&back, before, now, |_, _| ());
-        assert_eq!(slots.alone.taken[0], 410_000_000, "{gives_up_after}");
+        assert_eq!(slots.alone.took[0].all, 410_000_000, "{gives_up_after}");
         slots.refund(&back, after, now, |_, _| ());
-        assert_eq!(slots.alone.taken[0], 50_000_000, "{gives_up_after}");
+        assert_eq!(slots.alone.took[0].all, 50_000_000, "{gives_up_after}");
     }
+}
+
+#[test]
+fn what_was_taken_before_the_rate_was_cut_alone_is_owed_by_what_it_weighed() {
+    let mut processes = Processes::with_shares(1, Percent(100)).looking_less_far();
+    processes.all[0].is_busy = false;
+    processes.pass(Duration::from_secs(2));
+    processes.cut(0);
+    let (now, slots) = (processes.world.clock, &mut processes.all[0].client.slots);
+    for _ in 0..2 {
+        let charge = slots.charge(&Amounts::Few([50, 0, 0]), now, now);
+        assert!(slots.cut(0, CLIMB, charge, now));
+    }
+    assert_eq!(processes.mend(0).buckets[0].level, 150_000_000);
 }
 
 #[test]

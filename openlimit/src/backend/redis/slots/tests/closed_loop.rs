@@ -434,6 +434,6 @@ pub(super) fn backend(metering: Metering, clients: usize) -> Backend {
     let windows = calendar.map(|calendar| Windows::new(calendar, Dates::From(1_000 * EPOCH.cast_signed())));
     let limit =
         SharedLimit { place: 0, dimension: 0, share: 100, scale: Scale::new(&metering, JITTER), windows };
-    let alone = Alone::new(memory, Memory::default(), 1);
+    let alone = Alone::new(memory, 1);
     Backend::Redis(Box::new(Slots::new(&[limit], terms, "".into(), alone, 0, UsualTrip::default())))
 }

@@ -103,7 +103,7 @@ impl Client {
                 .expect("a calendar")
                 .map(|calendar| Windows::new(calendar, dates())),
         });
-        let alone = Alone::new(Memory::new(&starting, LOCAL), Memory::new(&starting, LOCAL), 2);
+        let alone = Alone::new(Memory::new(&starting, LOCAL), 2);
         let slots = Slots::new(&shared, terms, "".into(), alone, 600 * SECOND, UsualTrip::default());
         let policy = Policy { grace: terms.slack(), max_hold: 600 * SECOND, ..Policy::default() };
         let backend = match look_ahead {

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::alone::alone;
 use super::client::Tenant;
 use super::world::{SLOW, World, metering};
 use crate::backend::Buckets;
 use crate::bucket::{CLIMB, SLOW_CLIMB};
-use crate::limits::Amounts;
+use crate::error::{StoreError, StoreProblem};
+use crate::limits::{Amounts, Percent};
 use crate::queue::{Urgency, Waiter};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -202,8 +204,9 @@ fn a_slow_climb_goes_on_after_a_probe_from_where_it_stood() {
 fn calls_that_were_charged_alone_cut_the_rate_once_when_the_server_is_back() {
     let (mut world, mut one, mut other) = start();
     learn(&mut world, &mut one);
-    let alone: Vec<_> =
-        (0..3).map(|_| one.slots.alone.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock)).collect();
+    let alone: Vec<_> = (0..3)
+        .map(|_| one.slots.alone.share.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock))
+        .collect();
     for charge in alone {
         one.slots.cut(0, CLIMB, charge, world.clock);
         world.exchange(&mut one);
@@ -212,6 +215,114 @@ fn calls_that_were_charged_alone_cut_the_rate_once_when_the_server_is_back() {
         learn(&mut world, &mut one);
     }
     assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500));
+}
+
+#[test]
+fn a_rate_in_a_batch_that_was_delayed_does_not_replace_a_newer_one() {
+    for others in [0, 500] {
+        let (mut world, mut one, mut other) = start();
+        learn(&mut world, &mut one);
+        learn(&mut world, &mut other);
+        one.slots.set_rate(0, 250, 1_000, world.clock);
+        let batch = one.slots.collect(&one.queue, true, world.clock).unwrap();
+        world.pass(2 * SECOND);
+        if others > 0 {
+            other.slots.set_rate(0, others, 1_000, world.clock);
+            world.exchange(&mut other);
+        }
+        answer(&mut world, &mut one, &batch);
+        learn(&mut world, &mut other);
+        let expected = if others > 0 { others } else { 250 };
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (expected, expected));
+        // A response says it again.
+        assert_eq!(one.slots.differs(0, 250, 1_000), others > 0);
+    }
+}
+
+/// Cuts a client off, which decides alone at the whole limit from then on. Returns the batch that
+/// gets no reply.
+fn cut_off(world: &World, client: &mut Tenant) -> Vec<u8> {
+    let batch = client.slots.collect(&client.queue, true, world.clock).unwrap();
+    let error = StoreError::new(&"".into(), StoreProblem::TimedOut(Duration::ZERO));
+    client.slots.failed(&error, &client.queue, world.clock);
+    assert!(client.slots.is_local());
+    batch
+}
+
+fn answer(world: &mut World, client: &mut Tenant, batch: &[u8]) {
+    let reply = world.run(client, batch);
+    client.slots.apply(&reply, &client.queue, world.clock, world.clock);
+}
+
+#[test]
+fn a_cut_of_a_process_that_is_alone_reaches_the_others_when_it_is_back() {
+    for cuts in [1, 2] {
+        let (mut world, one, mut other) = start();
+        let mut one = alone(one, Percent(100));
+        learn(&mut world, &mut one);
+        learn(&mut world, &mut other);
+        let batch = cut_off(&world, &mut one);
+        let call = Amounts::Few([1, 1, 0]);
+        for _ in 0..cuts {
+            let charge = one.slots.charge(&call, world.clock, world.clock);
+            assert!(one.slots.cut(0, CLIMB, charge, world.clock));
+            assert!(!one.slots.cut(0, CLIMB, charge, world.clock));
+        }
+        let expected = 1_000 >> cuts;
+        assert_eq!(pace(&world, &one), expected);
+        world.pass(2 * SECOND);
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (expected + 200, 1_000));
+        answer(&mut world, &mut one, &batch);
+        world.exchange(&mut one);
+        learn(&mut world, &mut other);
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (expected + 200, expected + 200));
+        world.pass(6 * SECOND);
+        learn(&mut world, &mut one);
+        learn(&mut world, &mut other);
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (1_000, 1_000));
+    }
+}
+
+#[test]
+fn the_slower_of_two_climbs_is_left_where_one_is_of_a_process_that_was_alone() {
+    for slow_is_alone in [false, true] {
+        let (mut world, one, mut other) = start();
+        let mut one = alone(one, Percent(100));
+        learn(&mut world, &mut one);
+        let shared = charged(&mut world, &mut other);
+        let batch = cut_off(&world, &mut one);
+        let charge = one.slots.charge(&Amounts::Few([1, 1, 0]), world.clock, world.clock);
+        let [span, span_of_other] = if slow_is_alone { [SLOW_CLIMB, CLIMB] } else { [CLIMB, SLOW_CLIMB] };
+        one.slots.cut(0, span, charge, world.clock);
+        other.slots.cut(0, span_of_other, shared, world.clock);
+        world.exchange(&mut other);
+        world.pass(SECOND);
+        answer(&mut world, &mut one, &batch);
+        world.exchange(&mut one);
+        learn(&mut world, &mut other);
+        assert_eq!((pace(&world, &one), pace(&world, &other)), (500, 500), "{slow_is_alone}");
+        world.pass(1_790 * SECOND);
+        assert!(pace(&world, &other).abs_diff(997) <= 1, "{}", pace(&world, &other));
+    }
+}
+
+#[test]
+fn a_process_that_is_alone_keeps_to_a_rate_that_another_one_has_cut() {
+    let (mut world, one, mut other) = start();
+    let mut one = alone(one, Percent(100));
+    let charge = charged(&mut world, &mut other);
+    assert!(other.slots.cut(0, SLOW_CLIMB, charge, world.clock));
+    world.exchange(&mut other);
+    learn(&mut world, &mut one);
+    world.pass(SECOND);
+    cut_off(&world, &mut one);
+    let (mut taken, began) = (0, world.clock);
+    while world.clock < began + 4_000_000_000 {
+        world.pass(Duration::from_millis(1));
+        taken += u64::from(one.slots.take(&[1, 0, 0], world.clock).is_some());
+    }
+    // Half of four seconds, and the burst.
+    assert!((2_150..=2_200).contains(&taken), "{taken}");
 }
 
 #[test]
