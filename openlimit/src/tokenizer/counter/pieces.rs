@@ -27,11 +27,11 @@ use super::vocabulary::Vocabulary;
 pub(super) struct Scratch {
     cache: Cache,
     /// Empty between two texts. A new one would have to be filled with zeros.
-    batch: Batch,
+    batch: Box<Batch>,
 }
 
 /// The place of a thread's scratch while the thread is not counting.
-pub(super) type Kept = Cell<Option<Box<Scratch>>>;
+pub(super) type Kept = Cell<Option<Scratch>>;
 
 /// Counts with the thread's scratch. If the thread is ending and its scratch is gone, counts with a
 /// new one.
@@ -117,6 +117,13 @@ impl Batch {
     #[inline(never)]
     fn tokens(&mut self, vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
         let mut tokens = self.pieces - self.others.count - self.long.count;
+        self.others.retain(|key| match cache.known(key) {
+            Some(count) => {
+                tokens += count;
+                false
+            }
+            None => true,
+        });
         self.others.touch(|key| vocabulary.touch(key));
         for key in self.others.items() {
             tokens += piece::keyed(vocabulary, cache, key);
@@ -156,6 +163,18 @@ impl<T: Copy, const ROOM: usize> Row<T, ROOM> {
     #[inline(always)]
     fn items(&self) -> impl Iterator<Item = T> {
         self.array[..self.count].iter().copied()
+    }
+
+    /// Removes the items that are not to be kept.
+    #[inline(always)]
+    fn retain(&mut self, mut is_kept: impl FnMut(T) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.count {
+            let item = self.array[at];
+            self.array[kept] = item;
+            kept += usize::from(is_kept(item));
+        }
+        self.count = kept;
     }
 
     /// Reads something of each item, so that it is in the processor's caches.
