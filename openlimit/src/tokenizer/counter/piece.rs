@@ -7,12 +7,12 @@ use super::merge::{self, SHORT};
 use super::vocabulary::Vocabulary;
 
 /// Counts the tokens of the piece with this key.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn keyed(vocabulary: &Vocabulary, cache: &mut Cache, key: u128) -> usize {
     cache.count(key, || unknown(vocabulary, key))
 }
 
-#[inline(never)]
+#[inline(always)]
 fn unknown(vocabulary: &Vocabulary, key: u128) -> usize {
     // The bytes of a key are inverted, and zeros follow them.
     let (bytes, length) = ((!key).to_le_bytes(), 16 - key.leading_zeros() as usize / 8);

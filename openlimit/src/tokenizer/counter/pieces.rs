@@ -2,13 +2,15 @@
 //!
 //! Between two texts, a program does other work, and the tables are no longer in the processor's
 //! caches. Then reading a slot takes longer than all that is done with it, but the processor can
-//! wait for many slots at once. So pieces are counted in batches, in steps. The first two take no
-//! branch that depends on a slot, so the processor reads the slots of many pieces ahead:
+//! wait for many slots at once. So pieces are counted in steps, many at a time. Steps 2 and 4 take
+//! no branch that depends on a slot, so the processor reads the slots of many pieces ahead:
 //!
-//! 1. Split the text, and ask the thread's cache for each piece. Most are known to be a token. The
-//!    keys of the others are written down.
-//! 2. Read the first slot of each of these in the vocabulary.
-//! 3. Count them one by one.
+//! 1. Split a row of blocks. What that computes would take the place of slots to wait for.
+//! 2. Ask the thread's cache which pieces are a token. Most are. The keys of the others are written
+//!    down.
+//! 3. Ask the cache for the counts of these, which have been merged before, and leave the unknown.
+//! 4. Read the first slot of each of these in the vocabulary.
+//! 5. Count them one by one.
 //!
 //! The few pieces that are too long for the cache are counted one by one, too.
 
@@ -27,11 +29,11 @@ use super::vocabulary::Vocabulary;
 pub(super) struct Scratch {
     cache: Cache,
     /// Empty between two texts. A new one would have to be filled with zeros.
-    batch: Batch,
+    batch: Box<Batch>,
 }
 
 /// The place of a thread's scratch while the thread is not counting.
-pub(super) type Kept = Cell<Option<Box<Scratch>>>;
+pub(super) type Kept = Cell<Option<Scratch>>;
 
 /// Counts with the thread's scratch. If the thread is ending and its scratch is gone, counts with a
 /// new one.
@@ -46,37 +48,62 @@ pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Scratc
 #[inline(always)]
 pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, text: &[u8]) -> usize {
     let Scratch { cache, batch } = scratch;
-    let (mut start, mut total) = (0, 0);
-    while start < text.len() {
-        let padded;
-        let window = match text[start..].first_chunk() {
-            Some(window) => window,
-            None => {
-                padded = split::padded(&text[start..]);
-                &padded
+    let mut blocks = [Block::default(); BLOCKS];
+    let (mut end, mut total) = (0, 0);
+    while end < text.len() {
+        let (mut start, mut count) = (end, 0);
+        while end < text.len() && count < BLOCKS {
+            blocks[count] = with_window(text, end, |window| Block::of::<S>(window, text, end));
+            end = blocks[count].end;
+            count += 1;
+        }
+        for block in &blocks[..count] {
+            with_window(text, start, |window| batch.add_block(cache, window, start, block));
+            start = block.end;
+            if batch.is_full() {
+                total += batch.tokens(vocabulary, cache, text);
             }
-        };
-        let (mut starts, is_easy) = S::starts(window, text.len() - start);
-        let mut last = 0;
-        batch.pieces += starts.count_ones() as usize;
-        while starts != 0 {
-            let next = starts.trailing_zeros() as usize;
-            batch.add(cache, window, start, last, next);
-            starts &= starts - 1;
-            last = next;
-        }
-        if !is_easy {
-            let next = S::end(text, start + last) - start;
-            batch.add(cache, window, start, last, next);
-            batch.pieces += 1;
-            last = next;
-        }
-        start += last;
-        if batch.is_full() || start == text.len() {
-            total += batch.tokens(vocabulary, cache, text);
         }
     }
-    total
+    total + batch.tokens(vocabulary, cache, text)
+}
+
+/// The blocks that are split before the cache is asked for their pieces.
+const BLOCKS: usize = 32;
+
+/// Calls a function with the window of the text that begins at `start`.
+#[inline(always)]
+fn with_window<T>(text: &[u8], start: usize, call: impl FnOnce(&Window) -> T) -> T {
+    let padded;
+    let window = match text[start..].first_chunk() {
+        Some(window) => window,
+        None => {
+            padded = split::padded(&text[start..]);
+            &padded
+        }
+    };
+    // With two calls, neither would be inlined.
+    call(window)
+}
+
+/// A block that is split into pieces.
+#[derive(Clone, Copy, Default)]
+struct Block {
+    /// A bit for each byte of the block at which a piece begins, but the first, or the last ends.
+    starts: u64,
+    /// The end of the last piece, in the text.
+    end: usize,
+}
+
+impl Block {
+    /// Splits the block that begins at `start`.
+    #[inline(always)]
+    fn of<S: Split>(window: &Window, text: &[u8], start: usize) -> Self {
+        let (starts, is_easy) = S::starts(window, text.len() - start);
+        let last = start + (u64::BITS - 1).saturating_sub(starts.leading_zeros()) as usize;
+        let end = if is_easy { last } else { S::end(text, last) };
+        Self { starts, end }
+    }
 }
 
 /// The pieces that are counted together.
@@ -91,6 +118,23 @@ struct Batch {
 }
 
 impl Batch {
+    /// Adds the pieces of the block that begins at `at`.
+    #[inline(always)]
+    fn add_block(&mut self, cache: &Cache, window: &Window, at: usize, block: &Block) {
+        let (mut starts, mut last) = (block.starts, 0);
+        self.pieces += starts.count_ones() as usize;
+        while starts != 0 {
+            let next = starts.trailing_zeros() as usize;
+            self.add(cache, window, at, last, next);
+            starts &= starts - 1;
+            last = next;
+        }
+        if at + last < block.end {
+            self.add(cache, window, at, last, block.end - at);
+            self.pieces += 1;
+        }
+    }
+
     /// Adds the piece from `start` to `end` of the window, which is the text from `at` on.
     #[inline(always)]
     fn add(&mut self, cache: &Cache, window: &Window, at: usize, start: usize, end: usize) {
@@ -117,6 +161,11 @@ impl Batch {
     #[inline(never)]
     fn tokens(&mut self, vocabulary: &Vocabulary, cache: &mut Cache, text: &[u8]) -> usize {
         let mut tokens = self.pieces - self.others.count - self.long.count;
+        self.others.retain(|key| {
+            let known = cache.known(key);
+            tokens += known.unwrap_or(0);
+            known.is_none()
+        });
         self.others.touch(|key| vocabulary.touch(key));
         for key in self.others.items() {
             tokens += piece::keyed(vocabulary, cache, key);
@@ -156,6 +205,18 @@ impl<T: Copy, const ROOM: usize> Row<T, ROOM> {
     #[inline(always)]
     fn items(&self) -> impl Iterator<Item = T> {
         self.array[..self.count].iter().copied()
+    }
+
+    /// Removes the items that are not to be kept.
+    #[inline(always)]
+    fn retain(&mut self, mut is_kept: impl FnMut(T) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.count {
+            let item = self.array[at];
+            self.array[kept] = item;
+            kept += usize::from(is_kept(item));
+        }
+        self.count = kept;
     }
 
     /// Reads something of each item, so that it is in the processor's caches.
