@@ -26,9 +26,8 @@
 //! The pause needs no state of its own. A level belongs to the time of the last charge, and what has
 //! leaked since tells for how long the bucket is empty. So nothing else moves that time: not a look,
 //! not a call that was refused, and not a refund. A refund lowers the level as of that charge. So
-//! the bucket counts as empty since when it would have been if the call had taken less. A call that
-//! took nothing in the end still was there: the bucket counts as empty from its charge on at the
-//! earliest, because for how long it was empty before is not kept.
+//! the bucket counts as empty since when it would have been if the call had taken less. After a call
+//! that was cancelled, that is since its charge: for how long the bucket was empty before is not kept.
 
 use super::ahead::Ahead;
 use super::level::Level;

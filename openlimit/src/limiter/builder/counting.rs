@@ -71,7 +71,7 @@ impl<K, Keys> Builder<K, Keys> {
     ///   with one of a second, and all of it if single requests leave one by one.
     /// - A call larger than the burst waits longer, until the window that it ends has room for it.
     ///   Such calls alone use as little as half of the limit. So the burst should hold most calls,
-    ///   and be no larger. A call before it that was cancelled takes no room, but this longer wait
+    ///   and be no larger. A call that is cancelled takes no room, but the longer wait of the next one
     ///   begins with it.
     /// - A burst above half of the period is an error. So a quota per day can be used by half at
     ///   once, at most.
