@@ -86,6 +86,21 @@ proptest! {
     }
 }
 
+#[test]
+fn a_large_call_that_a_lower_jitter_lets_go_departs_by_that_jitter() {
+    let (amounts, jitter) = ([168, 1], 1_412_045_294);
+    let mut world = World::new(Terms { amounts, period: 673, burst: None, jitter, headroom: false });
+    let calls = |parts: [u64; 2]| parts.map(|requests| Move::Arrive(requests, 0));
+    let moves = [Move::Headroom(36)].into_iter().chain(calls([47_620, 89_286]));
+    let moves = moves.chain([Move::Advance(3_080_969_145)]).chain(calls([839_286, 166_667]));
+    for next in moves.chain([Move::Jitter(0), Move::Advance(1_051_562_663)]) {
+        world.play(next);
+        world.poll();
+    }
+    assert_eq!(world.admitted.len(), 4);
+    world.check().expect("no window holds more than the amount");
+}
+
 fn amount() -> impl Strategy<Value = u64> {
     prop_oneof![1..5_u64, 1..100_u64, 1..100_000_u64]
 }
@@ -200,9 +215,9 @@ impl World {
             Move::Hold(time) => self.limiter.hold(nanos(time), "a test").expect("it is built"),
             Move::Release => self.limiter.release().expect("it is built"),
             Move::Jitter(jitter) => {
+                // What was due before has departed. A lower jitter may let a large call go at once,
+                // which then departs by that jitter.
                 self.limiter.update(|limits| limits.jitter(nanos(jitter))).expect("a valid jitter");
-                // What was due before has departed.
-                self.poll();
                 self.terms.jitter = jitter;
             }
             Move::Burst(burst) => self.change(Terms { burst: Some(burst), ..self.terms }),
