@@ -29,6 +29,8 @@ impl<K> Limiter<K> {
     /// [`TooLarge`](crate::AcquireError::TooLarge). Permits that are out can be settled as always.
     /// But one from before the last 32 updates may give back less than it did not use, and over
     /// Redis one from before the last 8 may give back nothing.
+    /// After an update, a call larger than the burst may wait as if the bucket had become empty only
+    /// then.
     ///
     /// A rate replaces the limit with the same dimension and period, which
     /// [resets](Rate::resets_at) at the same time if it does. What was taken of such a limit stays
