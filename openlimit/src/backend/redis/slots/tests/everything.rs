@@ -483,8 +483,8 @@ impl Run {
 
 /// Returns true if a batch has a reset.
 fn resets(bytes: &[u8]) -> bool {
-    let hold_ends: [u8; 8] = bytes[14 * 8..15 * 8].try_into().unwrap();
-    f64::from_le_bytes(hold_ends) > 1.0
+    let hold_ends: [u8; 8] = bytes[15 * 8..16 * 8].try_into().unwrap();
+    f64::from_le_bytes(hold_ends) > 2.0
 }
 
 fn slots(backend: &mut Backend) -> &mut Slots {
