@@ -31,6 +31,12 @@
 //! over. The client that has the probe lets its call depart. The other clients refuse their calls,
 //! and ask the server about once in [`NEWS`] while they do.
 //!
+//! # If Redis lost its state
+//!
+//! A client that notices it tells the server again of the hold that it knows. Nothing says if another
+//! process has ended that since the last reply. So a hold that was over may come back, for the rest
+//! of its time: up to a minute if others waited for a probe.
+//!
 //! # One limit
 //!
 //! A refusal that names a limit holds only calls that take from it, and those behind them in the
