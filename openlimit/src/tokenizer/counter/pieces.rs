@@ -16,6 +16,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::ops::Range;
 use std::thread::LocalKey;
 
 use super::cache::{self, Cache};
@@ -123,31 +124,46 @@ impl Batch {
     fn add_block(&mut self, cache: &Cache, window: &Window, at: usize, block: &Block) {
         let (mut starts, mut last) = (block.starts, 0);
         self.pieces += starts.count_ones() as usize;
+        // It stays in a register, since memory is written for each piece.
+        let mut others = self.others.count;
         while starts != 0 {
             let next = starts.trailing_zeros() as usize;
-            self.add(cache, window, at, last, next);
+            others = self.add(others, cache, window, at, last..next);
             starts &= starts - 1;
             last = next;
         }
         if at + last < block.end {
-            self.add(cache, window, at, last, block.end - at);
+            others = self.add(others, cache, window, at, last..block.end - at);
             self.pieces += 1;
         }
+        self.others.count = others;
     }
 
-    /// Adds the piece from `start` to `end` of the window, which is the text from `at` on.
+    /// Adds the piece at these bytes of the window, which is the text from `at` on. There are
+    /// `others` so far that are not known to be a token. Returns their number.
     #[inline(always)]
-    fn add(&mut self, cache: &Cache, window: &Window, at: usize, start: usize, end: usize) {
+    fn add(
+        &mut self,
+        others: usize,
+        cache: &Cache,
+        window: &Window,
+        at: usize,
+        piece: Range<usize>,
+    ) -> usize {
+        let Range { start, end } = piece;
         match end - start {
             length @ ..=cache::SHORT => {
                 let key = short_key(window, start % BLOCK, length);
-                self.others.push_if(key.into(), !cache.has_short(key));
+                self.others.put(others, key.into(), !cache.has_short(key))
             }
             length @ ..=cache::LONGEST => {
                 let key = medium_key(window, start % BLOCK, length);
-                self.others.push_if(key, !cache.has_medium(key));
+                self.others.put(others, key, !cache.has_medium(key))
             }
-            _ => self.long.push_if((at + start, at + end), true),
+            _ => {
+                self.long.count = self.long.put(self.long.count, (at + start, at + end), true);
+                others
+            }
         }
     }
 
@@ -196,10 +212,12 @@ impl<T: Copy, const ROOM: usize> Row<T, ROOM> {
         ROOM - self.count
     }
 
+    /// Writes the item that is to follow the first `count`, and returns how many are kept. Takes no
+    /// branch.
     #[inline(always)]
-    fn push_if(&mut self, item: T, is_kept: bool) {
-        self.array[self.count % ROOM] = item;
-        self.count += usize::from(is_kept);
+    fn put(&mut self, count: usize, item: T, is_kept: bool) -> usize {
+        self.array[count % ROOM] = item;
+        count + usize::from(is_kept)
     }
 
     #[inline(always)]
