@@ -2,15 +2,15 @@
 //!
 //! Between two texts, a program does other work, and the tables are no longer in the processor's
 //! caches. Then reading a slot takes longer than all that is done with it, but the processor can
-//! wait for many slots at once. So pieces are counted in steps, many at a time. Steps 2 and 4 take
-//! no branch that depends on a slot, so the processor reads the slots of many pieces ahead:
+//! wait for many slots at once. So pieces are counted in batches, in steps. Steps 1 and 3 take no
+//! branch that depends on a slot, so the processor reads the slots of many pieces ahead:
 //!
-//! 1. Split a row of blocks. What that computes would take the place of slots to wait for.
-//! 2. Ask the thread's cache which pieces are a token. Most are. The keys of the others are written
-//!    down.
-//! 3. Ask the cache for the counts of these, which have been merged before, and leave the unknown.
-//! 4. Read the first slot of each of these in the vocabulary.
-//! 5. Count them one by one.
+//! 1. Split the text, and ask the thread's cache which pieces are a token. Most are. The keys of the
+//!    others are written down.
+//! 2. Ask the cache which of these have been merged before, and count them. The unknown ones are
+//!    left.
+//! 3. Read the first slot of each of these in the vocabulary.
+//! 4. Count them one by one.
 //!
 //! The few pieces that are too long for the cache are counted one by one, too.
 
@@ -49,46 +49,27 @@ pub(super) fn with(kept: &'static LocalKey<Kept>, count: impl FnOnce(&mut Scratc
 #[inline(always)]
 pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, text: &[u8]) -> usize {
     let Scratch { cache, batch } = scratch;
-    let mut blocks = [Block::default(); BLOCKS];
-    let (mut end, mut total) = (0, 0);
-    while end < text.len() {
-        let (mut start, mut count) = (end, 0);
-        while end < text.len() && count < BLOCKS {
-            blocks[count] = with_window(text, end, |window| Block::of::<S>(window, text, end));
-            end = blocks[count].end;
-            count += 1;
-        }
-        for block in &blocks[..count] {
-            with_window(text, start, |window| batch.add_block(cache, window, start, block));
-            start = block.end;
-            if batch.is_full() {
-                total += batch.tokens(vocabulary, cache, text);
+    let (mut start, mut total) = (0, 0);
+    while start < text.len() {
+        let padded;
+        let window = match text[start..].first_chunk() {
+            Some(window) => window,
+            None => {
+                padded = split::padded(&text[start..]);
+                &padded
             }
+        };
+        let block = Block::of::<S>(window, text, start);
+        batch.add_block(cache, window, start, &block);
+        start = block.end;
+        if batch.is_full() || start == text.len() {
+            total += batch.tokens(vocabulary, cache, text);
         }
     }
-    total + batch.tokens(vocabulary, cache, text)
-}
-
-/// The blocks that are split before the cache is asked for their pieces.
-const BLOCKS: usize = 32;
-
-/// Calls a function with the window of the text that begins at `start`.
-#[inline(always)]
-fn with_window<T>(text: &[u8], start: usize, call: impl FnOnce(&Window) -> T) -> T {
-    let padded;
-    let window = match text[start..].first_chunk() {
-        Some(window) => window,
-        None => {
-            padded = split::padded(&text[start..]);
-            &padded
-        }
-    };
-    // With two calls, neither would be inlined.
-    call(window)
+    total
 }
 
 /// A block that is split into pieces.
-#[derive(Clone, Copy, Default)]
 struct Block {
     /// A bit for each byte of the block at which a piece begins, but the first, or the last ends.
     starts: u64,
