@@ -59,33 +59,16 @@ pub(super) fn pieces<S: Split>(vocabulary: &Vocabulary, scratch: &mut Scratch, t
                 &padded
             }
         };
-        let block = Block::of::<S>(window, text, start);
-        batch.add_block(cache, window, start, &block);
-        start = block.end;
+        let (starts, is_easy) = S::starts(window, text.len() - start);
+        let last = start + (u64::BITS - 1).saturating_sub(starts.leading_zeros()) as usize;
+        let end = if is_easy { last } else { S::end(text, last) };
+        batch.add_block(cache, window, starts, start..end);
+        start = end;
         if batch.is_full() || start == text.len() {
             total += batch.tokens(vocabulary, cache, text);
         }
     }
     total
-}
-
-/// A block that is split into pieces.
-struct Block {
-    /// A bit for each byte of the block at which a piece begins, but the first, or the last ends.
-    starts: u64,
-    /// The end of the last piece, in the text.
-    end: usize,
-}
-
-impl Block {
-    /// Splits the block that begins at `start`.
-    #[inline(always)]
-    fn of<S: Split>(window: &Window, text: &[u8], start: usize) -> Self {
-        let (starts, is_easy) = S::starts(window, text.len() - start);
-        let last = start + (u64::BITS - 1).saturating_sub(starts.leading_zeros()) as usize;
-        let end = if is_easy { last } else { S::end(text, last) };
-        Self { starts, end }
-    }
 }
 
 /// The pieces that are counted together.
@@ -100,10 +83,11 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds the pieces of the block that begins at `at`.
+    /// Adds the pieces of a block, which is this part of the text. They begin where it does and at
+    /// `starts`, which may contain the end of the last one.
     #[inline(always)]
-    fn add_block(&mut self, cache: &Cache, window: &Window, at: usize, block: &Block) {
-        let (mut starts, mut last) = (block.starts, 0);
+    fn add_block(&mut self, cache: &Cache, window: &Window, mut starts: u64, block: Range<usize>) {
+        let (at, mut last) = (block.start, 0);
         self.pieces += starts.count_ones() as usize;
         // It stays in a register, since memory is written for each piece.
         let mut others = self.others.count;

@@ -65,7 +65,8 @@ use crate::limits::Amounts;
 pub(crate) struct Alone {
     /// The buckets that decide, at this process's share of each limit.
     pub(super) share: Memory,
-    /// What they took, by the bucket in Redis. An update keeps it, as it keeps levels.
+    /// What they took, by the weights of the buckets in Redis. An update keeps it, as it keeps
+    /// levels.
     pub(super) took: Box<[Took]>,
     /// The number of the first charge since the outage began.
     first: u64,

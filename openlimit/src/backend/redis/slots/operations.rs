@@ -3,6 +3,7 @@
 //! Each asks the buckets in this process instead, while those decide during an outage.
 
 use super::LOCAL;
+use super::shares::part_of;
 use super::state::Slots;
 use crate::backend::redis::scale::Scale;
 use crate::backend::{Buckets, Due, HOLD, Look, Starting, UNNUMBERED};
@@ -243,9 +244,7 @@ impl Buckets for Slots {
     fn cap(&mut self, place: usize, left: i64, now: u64) {
         if let Some(share) = self.local_share() {
             // Other processes that are cut off take their shares of what is left.
-            let part = (i128::from(left) * i128::from(share)).div_euclid(100);
-            let part = i64::try_from(part).unwrap_or(i64::MAX);
-            return self.alone.share.cap(place, part, now);
+            return self.alone.share.cap(place, part_of(left, share), now);
         }
         // What another consumer leaves is shared in the same way.
         for bucket in self.buckets_of(place) {

@@ -46,8 +46,7 @@ impl Slots {
     /// Returns the part of an amount of a limit that a bucket is for, rounded down.
     pub(super) fn part_for(&self, bucket: usize, amount: i64) -> i64 {
         let share = if bucket < self.limits { 100 } else { self.share };
-        let part = (i128::from(amount) * i128::from(share)).div_euclid(100);
-        i64::try_from(part).unwrap_or(i64::MAX)
+        part_of(amount, share)
     }
 
     /// Returns true if these are the amounts of a call below, which takes from a share.
@@ -165,4 +164,10 @@ impl Slots {
         let slowest = (self.limits..self.scales.len()).max_by_key(wait).unwrap_or(0);
         (self.below_at - now, self.limit_of(slowest))
     }
+}
+
+/// Returns a share of an amount, in percent, rounded down. An amount below zero is a debt.
+pub(super) fn part_of(amount: i64, share: u8) -> i64 {
+    let part = (i128::from(amount) * i128::from(share)).div_euclid(100);
+    i64::try_from(part).unwrap_or(i64::MAX)
 }
