@@ -9,9 +9,10 @@
 //!    batch was made, on the server's clock, or 0 before the first reply;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; the same of
 //!    slots for calls below a reserved priority; `look_ahead`; `longest_pause`;
-//! 3. until when to admit nothing, on the server's clock, or 0; what ends before that: 1 for the
-//!    hold of all calls, 2 also for those of single limits, 3 to reset all buckets, too, else 0; 1
-//!    if a quota is used up, else 0;
+//! 3. until when nothing is admitted by the last reply, on the server's clock, or 0, and less than
+//!    zero if a quota is used up; until when to admit nothing, on the server's clock, or 0; what
+//!    ends before that: 1 for the hold of all calls, 2 also for those of single limits, 3 to reset
+//!    all buckets, too, else 0; 1 if a quota is used up, else 0;
 //! 4. the number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
@@ -22,9 +23,10 @@
 //!    in the first window that the client knows of;
 //! 6. for each refund its charge; 1 if it is of a call that was admitted, 0 if it is of a slot; and
 //!    its weight in each limit;
-//! 7. for each limit five numbers: the charge of a call that was refused, or 0; the span of a
-//!    climb; the rest of a climb that the server has lost, or 0; the rate that the provider allows,
-//!    or 0; until when to admit no call that takes from the limit, on the server's clock, or 0;
+//! 7. for each limit six numbers: the charge of a call that was refused, or 0; the span of a climb;
+//!    the rest of a climb that the server has lost, or 0; the rate that the provider allows, or 0;
+//!    until when no call is admitted that takes from the limit, as far as the client knows, and
+//!    until when to admit none, both on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!

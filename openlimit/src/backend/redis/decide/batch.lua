@@ -28,9 +28,9 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at, below = ARGV[2], 0, {}
-local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, below.ahead, below.at, look_ahead, longest_pause, hold_until, hold_ends, exhausts, refunds, calls, at =
-  unpack('<ddddddddddddddddddd', batch)
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, look_ahead, longest_pause, seen_held, hold_until, hold_ends, exhausts, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, below.ahead, below.at, look_ahead, longest_pause, seen_held, hold_until, hold_ends, exhausts, refunds, calls, at =
+  unpack('<dddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an

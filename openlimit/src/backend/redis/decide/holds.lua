@@ -25,8 +25,19 @@
 -- longer than OLD changes it only if none is known: others may have been told a newer one. If they
 -- were not, the next response to its client says it again.
 
+-- # If the state was lost
+-- Each client says which holds it has seen last (`seen_held`). If it saw them in a state that was
+-- lost, they are restored, unless another client has seen later ones. So the state keeps when those
+-- that count were seen (`news`). What a client changes is newer than all that was seen before.
+
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
+local is_newer = is_lost and seen_at > news
+if is_newer then
+  news, first_due, is_exhausted = seen_at, 0, seen_held < 0
+  held = max(booked, math.abs(seen_held) - max(0, seen_at - now))
+end
+if hold_ends + hold_until + exhausts > 0 then news = max(news, now) end
 if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end
 if hold_ends > 1 then
   shut$ = 0 --*
@@ -39,8 +50,10 @@ local pause = max(0, held - now) * 1000
 -- Nothing climbs during a hold, either. Restores a climb that was lost, and cuts the rate.
 do
   local opens = now + pause / 1000
-  local refused, climb, rest, allowed, closed, from
-  refused, climb, rest, allowed, closed, at = unpack('<ddddd', batch, at) --*
+  local refused, climb, rest, allowed, seen_shut, closed, from
+  refused, climb, rest, allowed, seen_shut, closed, at = unpack('<dddddd', batch, at) --*
+  if is_newer then shut$ = max(0, seen_shut - max(0, seen_at - now)) end --*
+  if closed > 0 then news = max(news, now) end --*
   if made_at > 0 then rest = max(0, rest - max(0, now - made_at) * 1000) end --*
   shut$ = max(shut$, closed - max(0, seen_at - now)) --*
   from = max(opens, shut$) --*

@@ -64,6 +64,8 @@ if hold_ends > 2 then
 end
 
 local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
+-- True if the client has seen an earlier state.
+local is_lost
 do
   local seen_level$, taken$, least$, seen_idle$, seen_sum$, full$ = 0, 0, 0, 0, 0, 0 --*
   local since
@@ -103,12 +105,13 @@ do
     if raise$ > 0 then raise$ = max(0, raise$ + since) end --*
   end
   raise$ = min(raise$, fit$) --resets
-  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
-    -- The client has seen an earlier state. If it saw that after this one began, this is an older
-    -- copy, from a replica that lagged or from a disk, or a state beside the other. Then a new
-    -- epoch begins with what is in it. If both began at the same time, the charges of the copy are
-    -- behind those that the client has seen, unless others were granted as many since. But the last
-    -- reply to this client is then older than the one that it has seen, or missing.
+  is_lost = seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind)
+  if is_lost then
+    -- If the client saw that after this one began, this is an older copy, from a replica that
+    -- lagged or from a disk, or a state beside the other. Then a new epoch begins with what is in
+    -- it. If both began at the same time, the charges of the copy are behind those that the client
+    -- has seen, unless others were granted as many since. But the last reply to this client is then
+    -- older than the one that it has seen, or missing.
     if max(seen_epoch, seen_at) >= epoch then
       epoch, charges = now, now
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*

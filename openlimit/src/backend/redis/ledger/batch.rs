@@ -39,8 +39,16 @@ impl Ledger {
         }
     }
 
-    /// Writes the change of the hold. `clock` converts times of the client.
-    pub(in crate::backend::redis) fn write_hold(&mut self, clock: ServerClock, batch: &mut Writer) {
+    /// Writes the end of the hold on the server's clock as of the last reply, if a quota is used
+    /// up, and the change of the hold. `clock` converts times of the client.
+    pub(in crate::backend::redis) fn write_hold(
+        &mut self,
+        (seen, is_exhausted): (u64, bool),
+        clock: ServerClock,
+        batch: &mut Writer,
+    ) {
+        let seen = seen.min(MOST).cast_signed();
+        batch.signed(if is_exhausted { -seen.max(1) } else { seen });
         self.holding = if self.has_hold() { self.hold.take() } else { None };
         let until = self.holding.and_then(|change| change.until);
         batch.number(until.map_or(0, |until| self.on_server(until, clock)));
@@ -49,12 +57,13 @@ impl Ledger {
     }
 
     /// Writes the numbers of refunds and calls, the debts, the refunds, and the changes of the pace
-    /// and of the holds of single limits.
+    /// and of the holds of single limits, which last until `shut`.
     pub(in crate::backend::redis) fn write(
         &mut self,
         scales: &[Scale],
         calls: usize,
         windows: &[(usize, [u64; 5])],
+        shut: &[u64],
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
@@ -89,13 +98,14 @@ impl Ledger {
         }
         self.sent = sent;
         let knows_clock = self.seen_at > 0;
-        for limit in 0..self.buckets.len() {
+        for (limit, shut) in shut.iter().enumerate() {
             let account = &mut self.buckets[limit];
             account.pacing = mem::take(&mut account.pace);
             account.shutting = if knows_clock { mem::take(&mut account.shut) } else { 0 };
             let (PaceChange { refused, span, rest, rate }, until) = (account.pacing, account.shutting);
-            let until = if until > 0 { self.on_server(until, clock) } else { 0 };
-            [refused, span, rest, rate, until].into_iter().for_each(|number| batch.number(number));
+            let [shut, until] = [if knows_clock { *shut } else { 0 }, until]
+                .map(|time| if time > now { self.on_server(time, clock) } else { 0 });
+            [refused, span, rest, rate, shut, until].into_iter().for_each(|number| batch.number(number));
         }
     }
 

@@ -36,7 +36,27 @@ impl Slots {
     /// Returns true if a reply may know of the hold that was announced last. It may also have been
     /// decided before that, and be applied only now. Then it says nothing about holds, and what it
     /// grants may not be used.
-    pub(super) fn knows_holds(&mut self, reply: &BatchReply) -> bool {
-        self.heard_at.take().is_none_or(|heard_at| heard_at <= reply.decided)
+    ///
+    /// If the server has `lost` its state, the batch has not told it of that hold. So this client
+    /// does so now.
+    pub(super) fn knows_holds(&mut self, reply: &BatchReply, lost: bool, now: u64) -> bool {
+        let Some(heard_at) = self.heard_at.take() else { return true };
+        if lost {
+            self.tell_holds(now);
+        }
+        lost || heard_at <= reply.decided
+    }
+
+    /// Sends all holds that last to the server.
+    fn tell_holds(&mut self, now: u64) {
+        if self.is_held(now) {
+            self.begin_hold(self.held_until, self.is_exhausted, now);
+        }
+        for bucket in 0..self.shut_until.len() {
+            let until = self.shut_until[bucket];
+            if until > now {
+                self.begin_limit_hold(bucket, until, now);
+            }
+        }
     }
 }

@@ -133,9 +133,9 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        self.ledger.write_hold(clock, &mut batch);
+        self.ledger.write_hold((self.held_at_server, self.is_exhausted), clock, &mut batch);
         let windows = self.windows_to_send(now);
-        self.ledger.write(&self.scales, calls.len(), &windows, (now, clock), &mut batch);
+        self.ledger.write(&self.scales, calls.len(), &windows, &self.shut_until, (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));
@@ -143,6 +143,7 @@ impl Slots {
         self.is_update_sent = self.is_update_pending;
         self.in_flight = Some(calls.into_iter().map(|(call, _)| call).collect());
         self.asked_at = now;
+        self.heard_at = None;
         self.flush_at = if self.ledger.is_pending() { now } else { u64::MAX };
         Some(batch.finish())
     }

@@ -33,9 +33,12 @@
 //!
 //! # If Redis lost its state
 //!
-//! A client that notices it tells the server again of the hold that it knows. Nothing says if another
-//! process has ended that since the last reply. So a hold that was over may come back, for the rest
-//! of its time: up to a minute if others waited for a probe.
+//! Each batch says which holds its client knows of. If the server has lost its state, it takes them
+//! over from the client with the newest reply: holds may have begun or ended since the others had
+//! theirs (`decide/holds.lua`). So a hold that was over may come back, but only until a client asks
+//! that knew of its end. If the state is lost twice, and the only client that knows of a hold has
+//! not asked in between, what others have seen then counts as newer. The next refusal begins the
+//! hold again.
 //!
 //! # One limit
 //!
@@ -122,18 +125,14 @@ impl Slots {
     }
 
     /// Takes over what a reply says about the holds of single limits, apart from changes that the
-    /// server does not know yet. If the server has `lost` its state, this client tells it again.
-    pub(super) fn learn_limit_holds(&mut self, reply: &BatchReply, lost: bool, now: u64) {
+    /// server does not know yet.
+    pub(super) fn learn_limit_holds(&mut self, reply: &BatchReply, now: u64) {
         let mut changes = false;
         for (bucket, said) in reply.buckets.iter().enumerate() {
             let known = self.shut_until[bucket];
             let until = self.seen_at + said.shut_for.min(self.max_hold);
             let until = if said.shut_for > 0 { until } else { 0 };
             if self.ledger.changes_limit_hold(bucket) || until.max(known) <= now {
-                continue;
-            }
-            if lost && known > until {
-                self.begin_limit_hold(bucket, known, now);
                 continue;
             }
             self.shut_limit_until(bucket, until, now);
@@ -214,11 +213,11 @@ impl Slots {
     }
 
     /// Takes over what a reply says about the hold, unless the server does not know of the latest
-    /// change yet. If the server has `lost` its state, this client tells it of the hold again.
+    /// change yet.
     ///
     /// By the server's clock the end is exact. By that of the client it seems later if the reply
     /// comes later, which is no reason to give back slots that were granted for the time after it.
-    pub(super) fn learn_hold(&mut self, reply: &BatchReply, lost: bool, now: u64) {
+    pub(super) fn learn_hold(&mut self, reply: &BatchReply, now: u64) {
         let rest = reply.held_for;
         let at_server = if rest > 0 { reply.decided + rest / 1_000 } else { 0 };
         let is_longer = at_server > mem::replace(&mut self.held_at_server, at_server);
@@ -232,11 +231,6 @@ impl Slots {
             return;
         }
         let until = if rest > 0 { self.seen_at + rest.min(self.max_hold) } else { 0 };
-        let is_forgotten = self.held_until > until.max(now) || self.is_exhausted && !reply.is_exhausted;
-        if lost && is_forgotten {
-            self.begin_hold(self.held_until, self.is_exhausted, now);
-            return;
-        }
         let begins = reply.is_exhausted && !self.is_exhausted;
         if begins || is_longer && until > now {
             self.drop_all(now);

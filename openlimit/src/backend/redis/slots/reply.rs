@@ -94,10 +94,10 @@ impl Slots {
         let passed = self.seen_at.saturating_sub(before);
         let most = self.seen_late_by.saturating_add(passed).saturating_add(passed / DRIFT);
         self.seen_late_by = most.checked_sub(since_last(reply.decided)).unwrap_or(trip).min(trip);
-        let knows_holds = self.knows_holds(reply) || lost;
+        let knows_holds = self.knows_holds(reply, lost, now);
         if knows_holds {
-            self.learn_limit_holds(reply, lost, now);
-            self.learn_hold(reply, lost, now);
+            self.learn_limit_holds(reply, now);
+            self.learn_hold(reply, now);
         }
         self.learn_paces(reply, lost, now);
         self.note_marks(reply, &calls, lost);

@@ -95,8 +95,8 @@ pub(crate) struct Slots {
     pub(super) wants_news: bool,
     /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
     pub(super) held_at_server: u64,
-    /// When a hold began that was announced since the last reply, in microseconds of the server's
-    /// clock.
+    /// When a hold began that was announced since the last batch was made, in microseconds of the
+    /// server's clock.
     pub(super) heard_at: Option<u64>,
     /// The longest hold that it believes.
     pub(super) max_hold: u64,

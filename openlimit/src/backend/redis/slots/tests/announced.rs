@@ -26,7 +26,16 @@ impl Announcement {
 
 /// Has a client begin a hold of a second, and returns what is announced.
 fn hold(world: &mut World, client: &mut Tenant) -> Announcement {
-    client.slots.hold(world.clock + SECOND, world.clock);
+    hold_of(world, client, None)
+}
+
+/// The same of one limit, or of all calls.
+fn hold_of(world: &mut World, client: &mut Tenant, limit: Option<usize>) -> Announcement {
+    let until = world.clock + SECOND;
+    match limit {
+        Some(place) => client.slots.hold_limit(place, until, world.clock),
+        None => client.slots.hold(until, world.clock),
+    }
     Announcement::of(&world.exchange(client))
 }
 
@@ -114,29 +123,42 @@ fn a_hold_of_one_limit_that_is_announced_leaves_the_slots_of_other_calls() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_hides_no_more_than_one_reply() {
+fn a_clock_that_was_set_back_hides_no_reply() {
     let (mut world, mut one, mut other) = World::of_two();
     let announcement = hold(&mut world, &mut one);
     other.slots.hear(&announcement, world.clock);
     one.slots.release(world.clock);
     world.exchange(&mut one);
     world.set_server_back(Duration::from_secs(1));
-    for is_held in [true, false] {
-        world.learn(&mut other);
-        assert_eq!(other.slots.is_held(world.clock), is_held);
-    }
+    world.learn(&mut other);
+    assert!(!other.slots.is_held(world.clock));
 }
 
 #[test]
 fn a_hold_that_was_announced_outlasts_the_data_of_the_server_and_its_clock() {
-    let (mut world, mut one, mut other) = World::of_two();
-    let announcement = hold(&mut world, &mut one);
-    other.slots.hear(&announcement, world.clock);
-    redis::cmd("FLUSHALL").exec(&mut world.connection).unwrap();
-    world.set_server_back(Duration::from_secs(1));
-    let reply = world.learn(&mut other);
-    assert!(reply.held_for == 0 && other.slots.is_held(world.clock));
-    // It tells the server again.
-    let reply = world.exchange(&mut other);
-    assert!(reply.held_for > 0 && other.slots.is_held(world.clock));
+    for limit in [None, Some(TOKENS)] {
+        let (mut world, mut one, mut other) = World::of_two();
+        let announcement = hold_of(&mut world, &mut one, limit);
+        other.slots.hear(&announcement, world.clock);
+        world.lose_the_state(&[]);
+        world.set_server_back(Duration::from_secs(1));
+        let reply = world.learn(&mut other);
+        assert!(reply.held_for.max(reply.buckets[TOKENS].shut_for) > 0);
+        assert!(other.slots.is_shut(world.clock));
+    }
+}
+
+#[test]
+fn a_hold_that_is_announced_between_a_loss_and_the_reply_is_told_with_the_next_batch() {
+    for limit in [None, Some(TOKENS)] {
+        let (mut world, mut one, mut other) = World::of_two();
+        let announcement = hold_of(&mut world, &mut one, limit);
+        world.lose_the_state(&[]);
+        other.slots.wants_news = true;
+        world.exchange_while(&mut other, |world, other| other.slots.hear(&announcement, world.clock));
+        assert!(other.slots.is_shut(world.clock));
+        let reply = world.exchange(&mut other);
+        assert!(reply.held_for.max(reply.buckets[TOKENS].shut_for) > 0);
+        assert!(other.slots.is_shut(world.clock));
+    }
 }

@@ -178,12 +178,72 @@ fn a_state_that_was_lost_is_told_that_a_quota_is_used_up() {
     let (mut world, mut clients) = used_up();
     world.lose_the_state(&[]);
     let [one, two, _] = &mut clients;
-    one.slots.wants_news = true;
-    world.exchange(one);
-    world.exchange(one);
+    world.learn(one);
     assert!(one.slots.is_exhausted);
     assert_eq!(granted(&mut world, two), 0);
     assert!(two.slots.is_exhausted);
+}
+
+#[test]
+fn a_quota_that_is_back_stays_so_after_a_loss_whichever_client_asks_first() {
+    for is_idle_first in [false, true] {
+        let (mut world, mut clients) = used_up();
+        world.clock += 2 * SECOND;
+        let [one, two, idle] = &mut clients;
+        assert_eq!(granted(&mut world, two), 1);
+        // It learns that the others wait for the probe, and makes no calls from then on.
+        assert_eq!(granted(&mut world, idle), 0);
+        idle.all_leave();
+        departs(&world, two);
+        two.slots.reopen(world.clock);
+        for client in [two, one] {
+            world.learn(client);
+            assert!(!client.slots.is_exhausted);
+        }
+        let order = if is_idle_first { [idle, one] } else { [one, idle] };
+        world.lose_the_state(&[]);
+        for client in order {
+            world.learn(client);
+        }
+        for client in &mut clients {
+            world.learn(client);
+            assert!(!client.slots.is_shut(world.clock), "the idle client is first: {is_idle_first}");
+        }
+    }
+}
+
+#[test]
+fn what_a_client_says_after_a_loss_counts_more_than_what_others_saw_before() {
+    for is_of_one_limit in [false, true] {
+        let (mut world, mut one, mut other) = World::of_two();
+        world.learn(&mut other);
+        world.lose_the_state(&[]);
+        // It has seen less than the other one, but has a newer response.
+        let until = world.clock + 9 * SECOND;
+        if is_of_one_limit {
+            one.slots.hold_limit(0, until, world.clock);
+        } else {
+            one.slots.exhaust(until, world.clock);
+        }
+        world.exchange(&mut one);
+        let reply = world.learn(&mut other);
+        assert_eq!(reply.is_exhausted, !is_of_one_limit);
+        let rest = if is_of_one_limit { reply.buckets[0].shut_for } else { reply.held_for };
+        assert!(rest > 8 * SECOND, "{rest}");
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_state_learns_that_the_quota_is_back() {
+    let (mut world, mut clients) = used_up();
+    let [one, two, _] = &mut clients;
+    let copies = world.copies(&[one.keys[0].clone()]);
+    one.slots.reopen(world.clock);
+    world.exchange(one);
+    world.call(one, [1, 0]);
+    world.restore(&copies);
+    assert!(!world.learn(one).is_exhausted);
+    assert!(!world.learn(two).is_exhausted);
 }
 
 #[test]

@@ -166,11 +166,34 @@ fn a_hold_of_one_limit_outlasts_a_state_that_was_lost_and_a_clock_that_is_set_ba
     world.exchange(&mut one);
     world.lose_the_state(&[]);
     world.learn(&mut one);
-    world.learn(&mut one);
     world.set_server_back(Duration::from_secs(3_600));
     world.learn(&mut other);
     let rest = other.slots.limit_held_until(TOKENS) - world.clock;
     assert!((99 * SECOND..=101 * SECOND).contains(&rest), "{rest}");
+}
+
+#[test]
+fn a_hold_of_one_limit_that_was_released_stays_so_after_a_loss_whichever_client_asks_first() {
+    for is_idle_first in [false, true] {
+        let (mut world, mut one, mut idle) = World::of_two();
+        one.slots.hold_limit(TOKENS, world.clock + 100 * SECOND, world.clock);
+        world.exchange(&mut one);
+        world.learn(&mut idle);
+        one.slots.release(world.clock);
+        world.exchange(&mut one);
+        world.lose_the_state(&[]);
+        let mut order = [&mut one, &mut idle];
+        if is_idle_first {
+            order.reverse();
+        }
+        for client in order {
+            world.learn(client);
+        }
+        for client in [&mut one, &mut idle] {
+            world.learn(client);
+            assert!(!client.slots.is_any_shut(world.clock), "the idle client is first: {is_idle_first}");
+        }
+    }
 }
 
 #[test]
