@@ -222,7 +222,7 @@ impl<W: Word> Level<W> {
     /// Moves the level from `before` to `after` for a charge at `at`.
     #[inline(always)]
     pub(super) fn raise(&mut self, before: W, after: W, charge: u64, at: u64) {
-        self.low.record(charge, before);
+        self.low.record(charge, before, at);
         (self.level, self.at) = (after, self.at.max(at));
     }
 

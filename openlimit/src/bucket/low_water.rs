@@ -54,9 +54,17 @@
 //! level of an entry is a sum of differences. Both take logarithmic time.
 //!
 //! An entry goes when the level falls to it or below, or when refunds have lowered it to the one
-//! below it. So memory grows with the calls that can still be refunded, and shrinks with them. The
-//! newest entry is a field of its own. A bucket that keeps running empty replaces it again and
-//! again and touches nothing else, and a bucket that has not filled in steps has no other storage.
+//! below it. The newest entry is a field of its own. A bucket that keeps running empty replaces it
+//! again and again and touches nothing else, and a bucket that has not filled in steps has no other
+//! storage.
+//!
+//! # Calls of long ago
+//!
+//! A bucket does not know which calls have ended. A limit per day may fill all day, and then no
+//! entry goes by itself. So if a thousand entries are there that only calls of more than ten minutes
+//! ago need ([`LONG`](super::rises::LONG)), they are thinned out. A refund of such a call may be
+//! bounded too low, by 0.4 % of what has come together in the bucket. So memory grows with the calls
+//! of the last minutes, and shrinks again.
 
 use super::rises::Rises;
 use super::word::Word;
@@ -85,16 +93,17 @@ impl<W: Word> Default for LowWater<W> {
 }
 
 impl<W: Word> LowWater<W> {
-    /// Records that the bucket was at `level` just before `charge`, the latest charge so far.
+    /// Records that the bucket was at `level` just before `charge`, the latest charge so far, at
+    /// `at`.
     #[inline]
-    pub(crate) fn record(&mut self, charge: u64, level: W) {
+    pub(crate) fn record(&mut self, charge: u64, level: W, at: u64) {
         if level <= self.newest.level {
             self.newest = Mark { charge, level };
             if self.older.as_ref().is_some_and(|older| !older.is_empty() && older.top() >= level) {
                 self.trim();
             }
         } else {
-            self.push(charge, level);
+            self.push(charge, level, at);
         }
     }
 
@@ -124,16 +133,18 @@ impl<W: Word> LowWater<W> {
         let mut low = LowWater::default();
         let newest = (self.newest.level < W::MAX).then_some((self.newest.charge, self.newest.level));
         let older = self.older.iter().flat_map(|older| older.levels());
-        older.chain(newest).for_each(|(charge, level)| low.record(charge, change(level)));
+        older.chain(newest).for_each(|(charge, level)| low.record(charge, change(level), 0));
         low
     }
 
     /// Adds an entry that is higher than all others.
     #[inline(never)]
-    fn push(&mut self, charge: u64, level: W) {
+    fn push(&mut self, charge: u64, level: W, at: u64) {
         let Mark { charge: before, level: below } =
             std::mem::replace(&mut self.newest, Mark { charge, level });
-        self.older.get_or_insert_default().push(before, below);
+        let older = self.older.get_or_insert_default();
+        older.push(before, below);
+        older.age(charge, at);
     }
 
     /// Removes the older entries that are not lower than the newest.
@@ -155,10 +166,10 @@ mod tests {
     fn levels_that_were_all_given_back_take_the_room_of_one() {
         let mut low = LowWater::<u64>::default();
         for charge in 1..=40 {
-            low.record(charge, 10);
+            low.record(charge, 10, 0);
             low.refund(0, 10);
         }
-        low.record(41, 500);
+        low.record(41, 500, 0);
         assert_eq!((low.since(39), low.since(40), low.since(41)), (0, 500, u64::MAX));
     }
 
@@ -196,7 +207,7 @@ mod tests {
                     0 => level.saturating_sub(below(4 * step)),
                     _ => level + below(step),
                 };
-                low.record(charge, level);
+                low.record(charge, level, 0);
                 all.0.push((charge, level));
                 for _ in 0..below(4) {
                     let of = below(charge + 1);
@@ -220,16 +231,33 @@ mod tests {
         for newest_first in [false, true] {
             let mut low = LowWater::<u64>::default();
             for charge in 1..=CALLS {
-                low.record(charge, charge - 1);
+                low.record(charge, charge - 1, 0);
             }
             for step in 1..=CALLS {
                 let charge = if newest_first { CALLS + 1 - step } else { step };
                 assert!(low.since(charge) >= 1, "charge {charge}");
                 low.refund(charge, 1);
             }
-            low.record(CALLS + 1, 0);
+            low.record(CALLS + 1, 0, 0);
             let kept = low.older.as_ref().map_or(0, |older| older.storage());
             assert!(kept <= 8, "storage for {kept} levels is kept");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_fills_all_day_keeps_the_levels_of_some_minutes_and_bounds_old_refunds_well() {
+        const SECOND: u64 = 1_000_000_000;
+        const LAST: u64 = 40_000;
+        let mut low = LowWater::<u64>::default();
+        for charge in 1..=LAST {
+            low.record(charge, 10 * charge, charge * SECOND);
+            let kept = low.older.as_ref().map_or(0, |older| older.storage());
+            assert!(kept <= 4_096, "storage for {kept} levels is kept after {charge} s");
+        }
+        for charge in 0..LAST {
+            let missing = 10 * (charge + 1) - low.since(charge);
+            let most = if charge < LAST - 600 { 10 * LAST / 256 } else { 0 };
+            assert!(missing <= most, "{missing} are missing for charge {charge}");
         }
     }
 }

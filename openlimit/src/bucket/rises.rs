@@ -15,6 +15,13 @@
 //!
 //! A rise that became zero adds nothing, since the level before it equals its own. They are removed
 //! together once they are half of all.
+//!
+//! # Old levels
+//!
+//! Once in [`LONG`], the levels are thinned out that only charges before the last time need, if they
+//! are more than [`OLD`]. A level gives its range to the one before it if the next one is hardly
+//! higher than that: by one part in [`PARTS`] of what the old levels span. The right answers for the
+//! range lie between the two, so none is further off than that, however often it is done.
 
 use super::word::Word;
 
@@ -26,6 +33,9 @@ pub(super) struct Rises<W> {
     top: W,
     /// How often a rise became zero since those were removed.
     flat: usize,
+    /// When old levels were last thinned out, and the last charge then.
+    thinned_at: u64,
+    thinned: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +52,18 @@ struct Rise<W> {
 /// buckets.
 const KEPT: usize = 8;
 
+/// For how long levels are exact, in nanoseconds: 10 minutes. Clients give a call up before that.
+pub(super) const LONG: u64 = 600_000_000_000;
+
+/// The number of old levels that are kept as they are.
+const OLD: usize = 1_024;
+
+/// The span of more old levels is kept in so many parts: within 0.4 %.
+const PARTS: u128 = 256;
+
 impl<W: Word> Default for Rises<W> {
     fn default() -> Self {
-        Self { rises: Vec::new(), top: W::default(), flat: 0 }
+        Self { rises: Vec::new(), top: W::default(), flat: 0, thinned_at: 0, thinned: 0 }
     }
 }
 
@@ -84,6 +103,35 @@ impl<W: Word> Rises<W> {
         }
         self.rises.push(Rise { charge, rise, node });
         self.top = level;
+    }
+
+    /// Thins out levels that are old by now, which is when `charge` was made, the last one so far.
+    pub(super) fn age(&mut self, charge: u64, now: u64) {
+        if now.saturating_sub(self.thinned_at) >= LONG {
+            let old = self.index_after(self.thinned);
+            if old > OLD {
+                self.thin_out(old);
+            }
+            (self.thinned_at, self.thinned) = (now, charge);
+        }
+    }
+
+    /// Thins out the first `old` levels.
+    fn thin_out(&mut self, old: usize) {
+        let levels: Vec<(u64, W)> = self.levels().collect();
+        let [(_, lowest), .., (_, highest)] = levels[..old] else { return };
+        let most = highest.minus(lowest).into() / PARTS;
+        let mut kept: Vec<(u64, W)> = Vec::new();
+        for (index, &(charge, level)) in levels.iter().enumerate() {
+            let next = levels.get(index + 1).filter(|_| index < old);
+            match (kept.last_mut(), next) {
+                (Some(last), Some((_, next))) if next.minus(last.1).into() <= most => last.0 = charge,
+                _ => kept.push((charge, level)),
+            }
+        }
+        self.rises = Vec::with_capacity(kept.len());
+        (self.top, self.flat) = (W::default(), 0);
+        kept.into_iter().for_each(|(charge, level)| self.push(charge, level));
     }
 
     /// Removes the levels that are not below `level`, and storage that is not needed. Returns true

@@ -58,21 +58,21 @@ fn what_was_not_used_is_given_back_to_the_others() {
     assert!(take(&other, 60).is_err());
 }
 
-/// The script keeps at most 64 pairs of a charge and the level before it for each limit, and thins
-/// them out beyond that, so not each refund is exact. Of 512 calls that loses 15 to 41, depending
-/// on how they come together in batches (simulated). So at least 950 of 1 000 are free again.
+/// The script keeps at most some 64 pairs of a charge and the level before it for each limit, and
+/// thins them out beyond that. So of what the calls took, it may lose one part in 32, however many
+/// they are.
 #[test]
-fn hundreds_of_calls_that_are_cancelled_leave_hardly_anything_behind() {
-    for calls in [32, 64, 256, 512] {
+fn thousands_of_calls_that_are_cancelled_leave_hardly_anything_behind() {
+    for calls in [32, 64, 256, 512, 3_000] {
         let server = RedisServer::start();
-        let day = Rate::per_day(1_000);
+        let day = Rate::per_day(10_000);
         let builder = RateLimiter::builder().name("chat").requests(day).redis(server.url());
         let limiter = builder.jitter(Duration::ZERO).headroom(Percent(0)).build().unwrap();
         let permits: Vec<_> = (0..calls).map(|_| limiter.acquire(Cost::new()).blocking().unwrap()).collect();
         permits.into_iter().for_each(Permit::cancel);
         limiter.flush(secs(20)).blocking().unwrap();
-        let available = limiter.status().unwrap().limits[0].available;
-        assert!(available >= 950, "{available} of 1000 are available after {calls} calls");
+        let lost = 10_000 - limiter.status().unwrap().limits[0].available;
+        assert!(lost <= calls / 32 + 1, "of {calls} calls, {lost} are lost");
     }
 }
 

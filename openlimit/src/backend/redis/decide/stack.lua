@@ -16,8 +16,12 @@
 -- charge comes.
 
 -- While a bucket fills, each charge adds a pair. Beyond MOST_PAIRS the stack is thinned out: a pair
--- that is hardly higher than the one before it gives its range to that one. Refunds of those
--- charges are then bounded a little too low, by one part in MOST_PAIRS / 2 of what the stack spans.
+-- gives its range to the one before it. Refunds of those charges are then bounded too low, but never
+-- by more than up to the next pair that is left: its level is above those of all that are gone. So a
+-- pair goes only if the next one is hardly higher than the one before, by one part in MOST_PAIRS / 2
+-- of what the stack spans. That bounds the error, however often the stack is thinned out. And of
+-- three pairs in a row that are left, the outer ones are further apart than that. So hardly more
+-- than MOST_PAIRS are left.
 
 -- Charges are numbered from the moment on at which the state began, in microseconds. So no charge
 -- of an earlier state has the number of a later one, as long as there are less than a million a
@@ -48,9 +52,10 @@ end
 -- Thins a stack out.
 local function thin(stack, size)
   if size <= 2 * MOST_PAIRS then return size end
-  local least, kept = (stack[size] - stack[2]) / (MOST_PAIRS / 2), 2
+  local most, kept = (stack[size] - stack[2]) / (MOST_PAIRS / 2), 2
   for pair = 4, size, 2 do
-    if stack[pair] - stack[kept] > least then kept = kept + 2; stack[kept] = stack[pair] end
+    local after = pair < size and stack[pair + 2] or FAR
+    if after - stack[kept] > most then kept = kept + 2; stack[kept] = stack[pair] end
     stack[kept - 1] = stack[pair - 1]
   end
   return kept

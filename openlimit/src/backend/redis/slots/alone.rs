@@ -90,7 +90,7 @@ impl Took {
     pub(super) fn add(&mut self, weight: u64, charge: u64, at: u64) {
         if weight > 0 {
             let before = self.least.at(at);
-            self.low.record(charge, before);
+            self.low.record(charge, before, at);
             self.all = self.all.saturating_add(weight);
             self.least = Leaking { level: before.saturating_add(weight), from: at.max(self.least.from) };
         }
@@ -131,7 +131,7 @@ impl Alone {
         let took = &mut self.took[bucket];
         took.least.level = took.least.level.saturating_sub(gone);
         took.low = LowWater::default();
-        took.low.record(self.share.next_charge() - 1, 0);
+        took.low.record(self.share.next_charge() - 1, 0, 0);
     }
 
     /// Begins an outage. `known` are the places of the limits, each with this process's share of
