@@ -58,6 +58,10 @@ use crate::limits::Percent;
 /// too, unless a limit resets. If one dies in line, the others wait for it for up to a second, two
 /// look-aheads and 50 ms.
 ///
+/// A call whose timeout is too short by the last reply fails at once, if that reply is less than a
+/// look-ahead old or the process stands in line. Otherwise the server decides. So what another
+/// process gave back since that reply may come too late for a call with a timeout.
+///
 /// If a part of the limits is [reserved](crate::Builder::reserve) for a priority, lower calls that
 /// wait for their share are granted at most one look-ahead ahead. Processes whose lower calls have
 /// to wait longer take turns. If one dies in its turn, or its last lower call is cancelled, lower
