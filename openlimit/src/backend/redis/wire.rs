@@ -25,8 +25,8 @@
 //!    its weight in each limit;
 //! 7. for each limit six numbers: the charge of a call that was refused, or 0; the span of a climb;
 //!    the rest of a climb that the server has lost, or 0; the rate that the provider allows, or 0;
-//!    until when no call is admitted that takes from the limit, as far as the client knows, and
-//!    until when to admit none, both on the server's clock, or 0;
+//!    until when no call is admitted by the last reply that takes from the limit, and until when to
+//!    admit none, both on the server's clock, or 0;
 //! 8. for each call the longest wait that it allows (infinite for any), and its weight in each
 //!    limit.
 //!
@@ -145,6 +145,12 @@ pub(super) struct Decision {
 }
 
 impl BatchReply {
+    /// Returns when a hold ends that lasts for so many nanoseconds, in microseconds of the server's
+    /// clock; zero for none.
+    pub(super) fn ends_in(&self, rest: u64) -> u64 {
+        if rest > 0 { self.decided + rest / 1_000 } else { 0 }
+    }
+
     /// Returns how many calls it grants.
     pub(super) fn granted(&self) -> u64 {
         self.calls.iter().filter(|call| call.granted).count() as u64

@@ -39,8 +39,8 @@ impl Ledger {
         }
     }
 
-    /// Writes the end of the hold on the server's clock as of the last reply, if a quota is used
-    /// up, and the change of the hold. `clock` converts times of the client.
+    /// Writes when the hold ends on the server's clock and if a quota is used up, both as of the
+    /// last reply, and the change of the hold. `clock` converts times of the client.
     pub(in crate::backend::redis) fn write_hold(
         &mut self,
         (seen, is_exhausted): (u64, bool),
@@ -57,13 +57,13 @@ impl Ledger {
     }
 
     /// Writes the numbers of refunds and calls, the debts, the refunds, and the changes of the pace
-    /// and of the holds of single limits, which last until `shut`.
+    /// and of the holds of single limits, which end at `seen_shut` by the last reply.
     pub(in crate::backend::redis) fn write(
         &mut self,
         scales: &[Scale],
         calls: usize,
         windows: &[(usize, [u64; 5])],
-        shut: &[u64],
+        seen_shut: &[u64],
         (now, clock): (u64, ServerClock),
         batch: &mut Writer,
     ) {
@@ -98,14 +98,14 @@ impl Ledger {
         }
         self.sent = sent;
         let knows_clock = self.seen_at > 0;
-        for (limit, shut) in shut.iter().enumerate() {
+        for (limit, seen_shut) in seen_shut.iter().enumerate() {
             let account = &mut self.buckets[limit];
             account.pacing = mem::take(&mut account.pace);
             account.shutting = if knows_clock { mem::take(&mut account.shut) } else { 0 };
             let (PaceChange { refused, span, rest, rate }, until) = (account.pacing, account.shutting);
-            let [shut, until] = [if knows_clock { *shut } else { 0 }, until]
-                .map(|time| if time > now { self.on_server(time, clock) } else { 0 });
-            [refused, span, rest, rate, shut, until].into_iter().for_each(|number| batch.number(number));
+            let until = if until > 0 { self.on_server(until, clock) } else { 0 };
+            let numbers = [refused, span, rest, rate, (*seen_shut).min(MOST), until];
+            numbers.into_iter().for_each(|number| batch.number(number));
         }
     }
 

@@ -133,9 +133,10 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        self.ledger.write_hold((self.held_at_server, self.is_exhausted), clock, &mut batch);
+        self.ledger.write_hold((self.held_at_server, self.exhausted_at_server), clock, &mut batch);
         let windows = self.windows_to_send(now);
-        self.ledger.write(&self.scales, calls.len(), &windows, &self.shut_until, (now, clock), &mut batch);
+        let seen_shut = &self.shut_at_server;
+        self.ledger.write(&self.scales, calls.len(), &windows, seen_shut, (now, clock), &mut batch);
         for (call, longest) in &calls {
             batch.number(*longest);
             call.weights.iter().for_each(|weight| batch.number(*weight));

@@ -40,6 +40,10 @@
 //! not asked in between, what others have seen then counts as newer. The next refusal begins the
 //! hold again.
 //!
+//! While a quota is used up, the first call that is granted after the loss is the probe, and stays
+//! the only one. If the new state's clock is behind, a change in it may seem older than what a client
+//! has seen. Then the longer hold counts, and one that was released may last until its end.
+//!
 //! # One limit
 //!
 //! A refusal that names a limit holds only calls that take from it, and those behind them in the
@@ -130,6 +134,7 @@ impl Slots {
         let mut changes = false;
         for (bucket, said) in reply.buckets.iter().enumerate() {
             let known = self.shut_until[bucket];
+            self.shut_at_server[bucket] = reply.ends_in(said.shut_for);
             let until = self.seen_at + said.shut_for.min(self.max_hold);
             let until = if said.shut_for > 0 { until } else { 0 };
             if self.ledger.changes_limit_hold(bucket) || until.max(known) <= now {
@@ -207,8 +212,10 @@ impl Slots {
     /// Lets another call be the probe, because this client lost its slot for it.
     pub(super) fn pass_probe_on(&mut self, now: u64) {
         self.probe_slot = 0;
+        // A hold that the server does not know yet begins all the same.
+        let until = Some(self.held_until).filter(|until| self.ledger.has_hold() && *until > now);
         self.ledger.end_hold();
-        self.ledger.begin_hold(None, true);
+        self.ledger.begin_hold(until, true);
         self.flush_at = self.flush_at.min(now);
     }
 
@@ -219,8 +226,9 @@ impl Slots {
     /// comes later, which is no reason to give back slots that were granted for the time after it.
     pub(super) fn learn_hold(&mut self, reply: &BatchReply, now: u64) {
         let rest = reply.held_for;
-        let at_server = if rest > 0 { reply.decided + rest / 1_000 } else { 0 };
+        let at_server = reply.ends_in(rest);
         let is_longer = at_server > mem::replace(&mut self.held_at_server, at_server);
+        self.exhausted_at_server = reply.is_exhausted;
         if self.ledger.has_hold() {
             return;
         }

@@ -167,7 +167,7 @@ impl Slots {
         }
         // After an outage, what this process took alone is charged first. And what was granted
         // before the server knew of a hold may not be used during it.
-        let is_held = self.held_until > now && (self.ledger.has_hold() || !knows_holds);
+        let is_held = self.held_until > now && self.ledger.has_hold() || self.is_held(now) && !knows_holds;
         if is_held_up && reply.granted() > 0 || was_local || is_held {
             self.drop_all(now);
         } else {

@@ -93,8 +93,13 @@ pub(crate) struct Slots {
     /// True if a call was refused because a quota is used up, or departed from a lease, which may
     /// be old news.
     pub(super) wants_news: bool,
-    /// The same by the last reply, in microseconds of the server's clock; zero if there was none.
+    /// When the hold ends by the last reply, in microseconds of the server's clock; zero if there
+    /// was none. Changes that the server did not know of then are not in it.
     pub(super) held_at_server: u64,
+    /// True if a quota was used up by the last reply.
+    pub(super) exhausted_at_server: bool,
+    /// When the holds of single limits end by the last reply, by bucket.
+    pub(super) shut_at_server: Box<[u64]>,
     /// When a hold began that was announced since the last batch was made, in microseconds of the
     /// server's clock.
     pub(super) heard_at: Option<u64>,
@@ -256,6 +261,8 @@ impl Slots {
             probe_slot: 0,
             wants_news: false,
             held_at_server: 0,
+            exhausted_at_server: false,
+            shut_at_server: vec![0; shared.len()].into(),
             heard_at: None,
             max_hold,
             ask_at: 0,

@@ -162,3 +162,40 @@ fn a_hold_that_is_announced_between_a_loss_and_the_reply_is_told_with_the_next_b
         assert!(other.slots.is_shut(world.clock));
     }
 }
+
+#[test]
+fn a_quota_is_used_up_anew_for_a_client_that_waited_to_try_it() {
+    let (mut world, mut one, mut other) = World::of_two();
+    one.slots.exhaust(world.clock + SECOND, world.clock);
+    world.exchange(&mut one);
+    world.learn(&mut other);
+    world.pass(Duration::from_secs(2));
+    // The quota is back, and other calls are granted.
+    one.slots.reopen(world.clock);
+    world.exchange(&mut one);
+    other.join([1, 0]);
+    let reply = world.exchange_while(&mut other, |world, other| {
+        one.slots.exhaust(world.clock + 60 * SECOND, world.clock);
+        let announcement = Announcement::of(&world.exchange(&mut one));
+        other.slots.hear(&announcement, world.clock);
+    });
+    assert_eq!(reply.granted(), 1);
+    assert!(other.slots.slots.is_empty() && other.slots.is_exhausted);
+    world.learn(&mut other);
+    assert!(other.slots.held_until > world.clock + 59 * SECOND);
+}
+
+#[test]
+fn what_was_granted_before_a_quota_was_used_up_is_given_back_although_its_time_is_over() {
+    let (mut world, mut one, mut other) = World::of_two();
+    other.join([1, 0]);
+    let reply = world.exchange_while(&mut other, |world, other| {
+        one.slots.exhaust(world.clock + SECOND / 300, world.clock);
+        let announcement = Announcement::of(&world.exchange(&mut one));
+        other.slots.hear(&announcement, world.clock);
+        world.pass(Duration::from_millis(5));
+    });
+    assert_eq!(reply.granted(), 1);
+    assert!(other.slots.is_exhausted && other.slots.held_until <= world.clock);
+    assert!(other.slots.slots.is_empty());
+}

@@ -234,6 +234,66 @@ fn what_a_client_says_after_a_loss_counts_more_than_what_others_saw_before() {
 }
 
 #[test]
+fn a_loss_lets_no_more_than_one_of_the_living_clients_have_the_probe() {
+    for (is_lost, ends_late) in [(true, false), (false, false), (true, true)] {
+        let (mut world, mut clients) = used_up();
+        world.clock += if ends_late { 0 } else { 2 * SECOND };
+        if is_lost {
+            world.lose_the_state(&[]);
+        }
+        world.clock += 2 * SECOND;
+        // Each has seen later than the one before that the quota is used up.
+        let mut probes = 0;
+        for client in &mut clients {
+            redis::cmd("DEL").arg(&client.keys[1]).exec(&mut world.connection).unwrap();
+            probes += granted(&mut world, client);
+            assert!(client.slots.is_exhausted);
+        }
+        assert_eq!(probes, 1, "the state is lost: {is_lost}");
+    }
+}
+
+#[test]
+fn a_client_that_saw_that_a_quota_is_back_ends_the_wait_for_a_probe_after_a_loss() {
+    let (mut world, mut clients) = used_up();
+    let [one, two, idle] = &mut clients;
+    one.slots.reopen(world.clock);
+    world.exchange(one);
+    world.clock += 2 * SECOND;
+    world.learn(two);
+    world.lose_the_state(&[]);
+    assert_eq!(granted(&mut world, idle), 1);
+    assert!(idle.slots.is_exhausted);
+    assert!(!world.learn(two).is_exhausted);
+    assert!(!world.learn(idle).is_exhausted);
+}
+
+#[test]
+fn what_a_reply_said_is_told_after_a_loss_although_the_client_has_a_newer_response() {
+    let (mut world, mut clients) = used_up();
+    let [one, two, _] = &mut clients;
+    let long = world.clock + 500 * SECOND;
+    one.slots.hold_limit(0, long, world.clock);
+    world.exchange(one);
+    world.learn(two);
+    one.slots.release(world.clock);
+    world.exchange(one);
+    // It is refused while the reply is under way.
+    two.slots.wants_news = true;
+    world.exchange_while(two, |world, two| {
+        let until = world.clock + 5 * SECOND;
+        two.slots.hold(until, world.clock);
+        two.slots.hold_limit(0, until, world.clock);
+    });
+    world.lose_the_state(&[]);
+    let reply = world.exchange(two);
+    assert!(!reply.is_exhausted);
+    for rest in [reply.held_for, reply.buckets[0].shut_for] {
+        assert!((4 * SECOND..6 * SECOND).contains(&rest), "{rest}");
+    }
+}
+
+#[test]
 fn an_older_copy_of_the_state_learns_that_the_quota_is_back() {
     let (mut world, mut clients) = used_up();
     let [one, two, _] = &mut clients;
@@ -244,6 +304,66 @@ fn an_older_copy_of_the_state_learns_that_the_quota_is_back() {
     world.restore(&copies);
     assert!(!world.learn(one).is_exhausted);
     assert!(!world.learn(two).is_exhausted);
+}
+
+#[test]
+fn an_older_copy_of_the_state_learns_that_the_quota_is_back_although_another_state_began_since() {
+    let (mut world, mut clients) = used_up();
+    let [one, two, _] = &mut clients;
+    world.learn(two);
+    // What the copy has is newer than its epoch.
+    let copies = world.copies(&[one.keys[0].clone()]);
+    redis::cmd("DEL").arg(&one.keys[1]).exec(&mut world.connection).unwrap();
+    one.slots.reopen(world.clock);
+    world.exchange(one);
+    world.call(one, [1, 0]);
+    world.restore(&copies);
+    assert!(!world.learn(one).is_exhausted);
+    assert!(!world.learn(two).is_exhausted);
+}
+
+#[test]
+fn an_older_copy_of_the_state_that_others_asked_first_learns_of_a_hold_that_began_since() {
+    for ends in [false, true] {
+        let (mut world, mut clients) = used_up();
+        let [one, two, three] = &mut clients;
+        if !ends {
+            one.slots.reopen(world.clock);
+            world.exchange(one);
+        }
+        (0..2).for_each(|_| _ = world.learn(two));
+        let copies = world.copies(&[&one.keys[..], &two.keys[1..], &three.keys[1..]].concat());
+        if ends {
+            one.slots.reopen(world.clock);
+        } else {
+            one.slots.exhaust(world.clock + 60 * SECOND, world.clock);
+        }
+        world.exchange(one);
+        world.restore(&copies);
+        // What they know is in the copy.
+        assert_eq!(world.learn(two).is_exhausted, ends);
+        assert_eq!(world.learn(three).is_exhausted, ends);
+        for _ in 0..2 {
+            assert_eq!(world.learn(one).is_exhausted, !ends);
+            assert_eq!(world.learn(two).is_exhausted, !ends);
+            assert_eq!(world.learn(three).is_exhausted, !ends);
+        }
+    }
+}
+
+#[test]
+fn a_hold_that_begins_while_a_client_is_granted_the_probe_is_told_although_the_probe_passes_on() {
+    let (mut world, mut clients) = used_up();
+    world.clock += 2 * SECOND;
+    let [one, two, _] = &mut clients;
+    one.join([1, 0]);
+    let reply = world.exchange_while(one, |world, one| {
+        one.slots.hold(world.clock + 300 * SECOND, world.clock);
+    });
+    assert!(reply.has_probe && one.slots.slots.is_empty());
+    let rest = world.exchange(one).held_for;
+    assert!(rest > 299 * SECOND, "{rest}");
+    assert!(world.learn(two).held_for > 299 * SECOND);
 }
 
 #[test]

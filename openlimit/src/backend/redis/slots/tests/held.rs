@@ -172,6 +172,26 @@ fn a_later_hold_does_not_extend_one_beyond_its_own_end() {
 }
 
 #[test]
+fn a_hold_that_began_after_a_loss_lasts_although_the_clock_is_behind() {
+    let (mut world, mut one, mut other) = World::of_two();
+    world.pass(Duration::from_secs(10));
+    world.learn(&mut one);
+    world.learn(&mut other);
+    world.lose_the_state(&[]);
+    world.set_server_back(Duration::from_millis(500));
+    let until = world.clock + 60 * SECOND;
+    one.slots.hold(until, world.clock);
+    one.slots.hold_limit(0, until, world.clock);
+    world.exchange(&mut one);
+    for client in [&mut other, &mut one] {
+        let reply = world.learn(client);
+        for rest in [reply.held_for, reply.buckets[0].shut_for] {
+            assert!(rest > 59 * SECOND, "{rest}");
+        }
+    }
+}
+
+#[test]
 fn a_hold_outlasts_a_state_that_was_lost() {
     let mut world = World::start(SLOW);
     let mut client = world.client();

@@ -173,6 +173,31 @@ fn a_hold_of_one_limit_outlasts_a_state_that_was_lost_and_a_clock_that_is_set_ba
 }
 
 #[test]
+fn a_hold_of_one_limit_does_not_get_longer_each_time_that_the_state_is_lost() {
+    let (mut world, mut client, _) = World::of_two();
+    client.slots.hold_limit(TOKENS, world.clock + 100 * SECOND, world.clock);
+    let first = world.exchange(&mut client).buckets[TOKENS].shut_for + world.clock;
+    for _ in 0..5 {
+        client.slots.wants_news = true;
+        // The reply takes a second.
+        world.exchange_while(&mut client, |world, _| world.pass(Duration::from_secs(1)));
+        world.lose_the_state(&[]);
+        let end = world.learn(&mut client).buckets[TOKENS].shut_for + world.clock;
+        assert!(end <= first + 10_000, "{} ns more", end - first);
+    }
+}
+
+#[test]
+fn a_hold_of_one_limit_ends_that_is_released_with_the_first_batch_after_a_loss() {
+    let (mut world, mut client, _) = World::of_two();
+    client.slots.hold_limit(TOKENS, world.clock + 100 * SECOND, world.clock);
+    world.exchange(&mut client);
+    client.slots.release(world.clock);
+    world.lose_the_state(&[]);
+    assert_eq!(world.exchange(&mut client).buckets[TOKENS].shut_for, 0);
+}
+
+#[test]
 fn a_hold_of_one_limit_that_was_released_stays_so_after_a_loss_whichever_client_asks_first() {
     for is_idle_first in [false, true] {
         let (mut world, mut one, mut idle) = World::of_two();
