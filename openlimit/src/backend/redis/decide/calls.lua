@@ -172,7 +172,6 @@ while done < calls and pause <= (is_exhausted and 0 or look_ahead) and not has_p
 end
 
 if has_probe then
-  news = math.floor(news) + 0.5
   held = now + math.ceil(max(ahead, below.ahead) / 1000) + PROBE
   pause = (held - now) * 1000
   if ends$ > now then ends$ = ends$ + held - now end --*

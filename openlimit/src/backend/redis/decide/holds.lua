@@ -28,23 +28,18 @@
 -- # If the state was lost
 -- Each client says which holds it has seen last (`seen_held`). If it saw them in a state that was
 -- lost, they are restored, unless another client has seen later ones. So the state keeps when those
--- that count were seen (`news`). What a client changes is newer than all that was seen before.
+-- that count were seen (`news`). What a client changes in this state is newer than all that was seen
+-- in the one before, also if the clock was set back. An older copy of the state may be used for a
+-- while before a client asks that has seen more. What was seen in it until then is no news.
 
--- An older copy of the state does not count as lost for a client that has seen no more than what is
--- in it. Once another client has, all look as if they had seen a state that was lost. So the state
--- keeps when the copy was used last (`copied`). What the server told a client until then is no news.
-
--- A probe that was granted in this state stays the only one, if a later view says that the quota is
--- used up, too. Then `news` is half a microsecond more. And a change in this state may seem older
--- than what a client has seen: in a state beside this one, or before the clock was set back. Then
--- the longer hold counts.
+-- Of two clients that have seen that a quota is used up, the later end counts. So a probe that was
+-- granted since the loss stays the only one.
 
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
 if is_newer then
-  local probe = seen_held < 0 and news % 1 or 0
-  held = max(booked, (is_beside or probe > 0) and held or 0, math.abs(seen_held) - max(0, seen_at - now))
-  news, first_due, is_exhausted = seen_at + probe, 0, seen_held < 0 or is_beside and is_exhausted
+  held = max(seen_held < 0 and is_exhausted and held or booked, math.abs(seen_held) - max(0, seen_at - now))
+  is_exhausted, first_due = seen_held < 0, 0
 end
 if hold_ends + hold_until + exhausts > 0 then news = max(news, now) end
 if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end
@@ -58,7 +53,7 @@ do
   local opens = now + pause / 1000
   local refused, climb, rest, allowed, seen_shut, closed, from
   refused, climb, rest, allowed, seen_shut, closed, at = unpack('<dddddd', batch, at) --*
-  if is_newer then shut$ = max(is_beside and shut$ or 0, seen_shut - max(0, seen_at - now)) end --*
+  if is_newer then shut$ = max(0, seen_shut - max(0, seen_at - now)) end --*
   if hold_ends > 1 then shut$ = 0 end --*
   if closed > 0 then news = max(news, now) end --*
   if made_at > 0 then rest = max(0, rest - max(0, now - made_at) * 1000) end --*

@@ -28,7 +28,7 @@ rested$, was_fit$ = -window.till$, max(was_fit$, fit$) --resets
 reply = reply .. pack('<dd', max(0, window.till$ - now) * 1000, was_fit$) --resets
 state = pack('<dddddddd{{ddddddd}}', now, epoch, charges, #line / 3, first_due, is_exhausted and -max(1, held) or held, booked, 0{{ + 1}}, {{level$, idle$, rested$, was_fit$, top$, low$, size$}})
 state = state .. pack('<' .. rep('d', size$), spread(stack$, 1, size$)) --*
-state = state .. pack('<{{ddddddd}}ddddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, news, copied, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
+state = state .. pack('<{{ddddddd}}dddd', {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, news, old_epoch, claim_of, claim_ends) .. pack('<' .. rep('d', #line), spread(line))
 -- Debts may take any time to leak, after the last hold. Of a limit that resets, ARGV[3] is at least
 -- two windows.
 local drains_in = 0

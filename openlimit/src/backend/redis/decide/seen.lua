@@ -64,9 +64,8 @@ if hold_ends > 2 then
 end
 
 local debt$, raise$, fit$, burst$ = 0, 0, 0, 0 --*
--- True if the client has seen an earlier state, if that was beside this one, and if the holds in it
--- are newer (holds.lua).
-local is_lost, is_beside, is_newer
+-- True if the client has seen newer holds, in a state that was lost (holds.lua).
+local is_newer
 do
   local seen_level$, taken$, least$, seen_idle$, seen_sum$, full$ = 0, 0, 0, 0, 0, 0 --*
   local since
@@ -106,17 +105,16 @@ do
     if raise$ > 0 then raise$ = max(0, raise$ + since) end --*
   end
   raise$ = min(raise$, fit$) --resets
-  is_lost = seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind)
-  if is_lost then
-    is_beside = seen_epoch < epoch and news >= epoch
-    is_newer = seen_at > (is_behind and news or max(news, copied))
-    -- If the client saw that after this one began, this is an older copy, from a replica that
-    -- lagged or from a disk, or a state beside the other. Then a new epoch begins with what is in
-    -- it. If both began at the same time, the charges of the copy are behind those that the client
-    -- has seen, unless others were granted as many since. But the last reply to this client is then
-    -- older than the one that it has seen, or missing.
+  if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
+    is_newer = seen_at > news and (news < epoch or seen_epoch >= epoch)
+    if is_newer then news = seen_at end
+    -- The client has seen an earlier state. If it saw that after this one began, this is an older
+    -- copy, from a replica that lagged or from a disk, or a state beside the other. Then a new
+    -- epoch begins with what is in it. If both began at the same time, the charges of the copy are
+    -- behind those that the client has seen, unless others were granted as many since. But the last
+    -- reply to this client is then older than the one that it has seen, or missing.
     if max(seen_epoch, seen_at) >= epoch then
-      epoch, charges, copied = now, now, last
+      epoch, charges, news = now, now, max(news, last)
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000

@@ -16,7 +16,7 @@
 local FAR, MOST_PAIRS, MOST_IN_LINE = 4503599627370496, 64, 256
 local PROBE, LONGEST_PAUSE, GRACE, OLD = 60000000, 1000000000, 50000, 1000000
 local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0, 0, 0, 0
-local news, copied, old_epoch, claim_of, claim_ends = 0, 0, 0, 0, 0
+local news, old_epoch, claim_of, claim_ends = 0, 0, 0, 0
 local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
 local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
 -- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
@@ -29,7 +29,7 @@ local line = {}
 local window = {}
 window.till$ = 0 --resets
 -- After the identity the state has eight numbers of 8 bytes, seven for each limit, the stacks,
--- seven numbers for each limit, five, and the line.
+-- seven numbers for each limit, four, and the line.
 local state = redis.call('GET', KEYS[1])
 if state then
   local limits = ARGV[1]
@@ -54,15 +54,15 @@ if state then
     last, epoch, charges, in_line, first_due, held, booked, total, {{level$, idle$, rested$, was_fit$, top$, low$, size$}} =
       unpack('<dddddddd{{ddddddd}}', state, begin)
     window.till$, rested$ = -rested$, FAR --resets
-    length = fixed + 40 + 24 * in_line
+    length = fixed + 32 + 24 * in_line
     length = length + 8 * size$ + 56 --*
   end
   if #state == length then
     stack$, from = {unpack('<' .. rep('d', size$), state, from)}, from + 8 * size$ --*
-    {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, news, copied, old_epoch, claim_of, claim_ends, from = unpack('<{{ddddddd}}ddddd', state, from)
+    {{ends$, span$, cut$, rate$, shut$, sum$, old$}}, news, old_epoch, claim_of, claim_ends, from = unpack('<{{ddddddd}}dddd', state, from)
     for entry = 1, 3 * in_line do line[entry], from = unpack('<d', state, from) end
     -- A number that is none, or infinite, makes the sum of all so.
-    total = total + last + epoch + charges + first_due + held + booked + news + copied + old_epoch + claim_of + claim_ends
+    total = total + last + epoch + charges + first_due + held + booked + news + old_epoch + claim_of + claim_ends
     total = total + level$ + idle$ + rested$ + was_fit$ + top$ + low$ + ends$ + span$ + cut$ + rate$ + shut$ + sum$ + old$ --*
     total = total + window.till$ --resets
     for place = 1, size$ do total = total + stack$[place] end --*
@@ -117,6 +117,6 @@ end
 -- So long an idle time is not exact, and says nothing any more. A new epoch begins with what is in
 -- the buckets.
 if max({{idle$}}) > FAR then
-  epoch, charges, copied = now, now, last
+  epoch, charges, news = now, now, max(news, last)
   idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
 end

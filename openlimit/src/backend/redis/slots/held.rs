@@ -40,9 +40,8 @@
 //! not asked in between, what others have seen then counts as newer. The next refusal begins the
 //! hold again.
 //!
-//! While a quota is used up, the first call that is granted after the loss is the probe, and stays
-//! the only one. If the new state's clock is behind, a change in it may seem older than what a client
-//! has seen. Then the longer hold counts, and one that was released may last until its end.
+//! What a client changes after the loss counts more than what any has seen before. While a quota is
+//! used up, the first call that is granted after the loss is the probe, and stays the only one.
 //!
 //! # One limit
 //!
