@@ -59,7 +59,7 @@ fn what_was_not_used_is_given_back_to_the_others() {
 }
 
 /// Calls are made and cancelled in turns, so the script thins out again what it has thinned out. It
-/// may then lose one part in 16 (simulated).
+/// may then lose up to 3.4 % (simulated).
 #[test]
 fn calls_that_are_cancelled_while_others_are_made_leave_hardly_anything_behind() {
     const AMOUNT: u64 = 20_000;
@@ -92,7 +92,7 @@ fn calls_that_are_cancelled_while_others_are_made_leave_hardly_anything_behind()
         permits.into_iter().for_each(|(permit, _)| permit.cancel());
         limiter.flush(secs(20)).blocking().unwrap();
         let lost = AMOUNT - limiter.status().unwrap().limits[0].available;
-        assert!(lost <= AMOUNT / 16, "{lost} of {AMOUNT} are lost");
+        assert!(lost <= AMOUNT / 20, "{lost} of {AMOUNT} are lost");
     }
 }
 

@@ -19,7 +19,7 @@
 -- goes, and the one before it takes its `top`. So refunds of the charges between the two are bounded
 -- too low, by the difference of the two levels. A refund lowers both or neither, since the pair has
 -- that `top` now. So the difference, its `gap`, stays, and more is added only if another pair goes.
--- A pair goes as long as the gap is at most one part in MOST_PAIRS / 2 of what the stack spans.
+-- A pair goes as long as the gap is at most one part in MOST_PAIRS of what the stack spans.
 
 -- Refunds bring pairs closer together, while their gaps stay. So more than MOST_PAIRS may be left.
 -- If they are more than twice as many, the gaps may be twice as large.
@@ -53,7 +53,7 @@ end
 -- Thins a stack out.
 local function thin(stack, size)
   if size <= 3 * MOST_PAIRS then return size end
-  local most = max(1, (stack[size - 1] - stack[2]) / (MOST_PAIRS / 2))
+  local most = max(1, (stack[size - 1] - stack[2]) / MOST_PAIRS)
   repeat
     local kept = 3
     for pair = 6, size, 3 do
