@@ -130,10 +130,13 @@ impl<W: Word> LowWater<W> {
 
     /// Returns a copy whose levels are changed. `change` keeps their order.
     pub(crate) fn map<N: Word>(&self, change: impl Fn(W) -> N) -> LowWater<N> {
-        let mut low = LowWater::default();
-        let newest = (self.newest.level < W::MAX).then_some((self.newest.charge, self.newest.level));
-        let older = self.older.iter().flat_map(|older| older.levels());
-        older.chain(newest).for_each(|(charge, level)| low.record(charge, change(level), 0));
+        let Mark { charge, level } = self.newest;
+        if level == W::MAX {
+            return LowWater::default();
+        }
+        let older = self.older.as_ref().map(|older| Box::new(older.map(&change)));
+        let mut low = LowWater { newest: Mark { charge, level: change(level) }, older };
+        low.trim();
         low
     }
 
@@ -190,15 +193,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_is_as_exact_as_all_levels_together() {
+    /// Returns a function that returns a random number below the one that it is given.
+    fn random() -> impl FnMut(u64) -> u64 {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut below = |most: u64| {
+        move |most| {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
             random % most
-        };
+        }
+    }
+
+    #[test]
+    fn it_is_as_exact_as_all_levels_together() {
+        let mut below = random();
         for round in 0..500 {
             let (mut low, mut all, mut level) = (LowWater::<u64>::default(), All::default(), 0_u64);
             let step = [4, 50, 1_000_000][round % 3];
@@ -248,16 +256,52 @@ mod tests {
     fn a_bucket_that_fills_all_day_keeps_the_levels_of_some_minutes_and_bounds_old_refunds_well() {
         const SECOND: u64 = 1_000_000_000;
         const LAST: u64 = 40_000;
-        let mut low = LowWater::<u64>::default();
-        for charge in 1..=LAST {
-            low.record(charge, 10 * charge, charge * SECOND);
-            let kept = low.older.as_ref().map_or(0, |older| older.storage());
-            assert!(kept <= 4_096, "storage for {kept} levels is kept after {charge} s");
+        for is_updated in [false, true] {
+            let mut low = LowWater::<u64>::default();
+            for charge in 1..=LAST {
+                low.record(charge, 10 * charge, charge * SECOND);
+                if is_updated && charge % 300 == 0 {
+                    low = low.map(|level| level);
+                }
+                let kept = low.older.as_ref().map_or(0, |older| older.storage());
+                assert!(kept <= 4_096, "storage for {kept} levels is kept after {charge} s");
+            }
+            for charge in 0..LAST {
+                let missing = 10 * (charge + 1) - low.since(charge);
+                let most = if charge < LAST - 600 { 10 * LAST / 256 } else { 0 };
+                assert!(missing <= most, "{missing} are missing for charge {charge}");
+            }
         }
-        for charge in 0..LAST {
-            let missing = 10 * (charge + 1) - low.since(charge);
-            let most = if charge < LAST - 600 { 10 * LAST / 256 } else { 0 };
-            assert!(missing <= most, "{missing} are missing for charge {charge}");
+    }
+
+    #[test]
+    fn refunds_between_two_times_of_thinning_out_do_not_add_to_what_it_takes_from_old_calls() {
+        const STEP: u64 = 300_000_000;
+        let mut below = random();
+        let (mut low, mut all, mut level, mut calls) = (LowWater::default(), All::default(), 0, Vec::new());
+        let (mut highest, mut missing) = (0, 0);
+        for _ in 0..10 {
+            for _ in 0..2_000 {
+                let charge = all.0.len() as u64 + 1;
+                low.record(charge, level, charge * STEP);
+                all.0.push((charge, level));
+                calls.push(charge);
+                level += 10;
+            }
+            highest = highest.max(level);
+            for step in 0..calls.len() / 2 {
+                let place = below(calls.len() as u64);
+                let charge = calls.swap_remove(usize::try_from(place).unwrap());
+                let most = low.since(charge);
+                if step % 16 == 0 {
+                    missing = missing.max(all.since(charge).min(level) - most.min(level));
+                }
+                let given = 10.min(most).min(level);
+                low.refund(charge, given);
+                all.refund(charge, given);
+                level -= given;
+            }
         }
+        assert!(missing <= highest / 256, "{missing} of {highest} are missing");
     }
 }

@@ -19,9 +19,14 @@
 //! # Old levels
 //!
 //! Once in [`LONG`], the levels are thinned out that only charges before the last time need, if they
-//! are more than [`OLD`]. A level gives its range to the one before it if the next one is hardly
-//! higher than that: by one part in [`PARTS`] of what the old levels span. The right answers for the
-//! range lie between the two, so none is further off than that, however often it is done.
+//! are more than [`OLD`]. A level goes, and the one before it takes its charge. So the answers for
+//! the charges between the two are too low, by the difference of the two levels. Later refunds lower
+//! both or neither, since the level has that charge now. So the difference, its *gap*, stays, and
+//! more is added only if another level goes. A level goes as long as the gap is at most one part in
+//! [`PARTS`] of what the old levels span.
+//!
+//! Refunds bring levels closer together, while their gaps stay. So more than [`OLD`] may be left. Then
+//! the gaps may be twice as large.
 
 use super::word::Word;
 
@@ -45,17 +50,19 @@ struct Rise<W> {
     rise: W,
     /// The node of the tree at this place.
     node: W,
+    /// How much higher the last level is that went, and that this one stands for.
+    gap: W,
 }
 
 /// The number of levels for which storage is kept, so that a bucket that fills a little and empties
-/// again does not allocate each time. It is about 200 bytes, since a program may have a million
+/// again does not allocate each time. It is about 250 bytes, since a program may have a million
 /// buckets.
 const KEPT: usize = 8;
 
 /// For how long levels are exact, in nanoseconds: 10 minutes. Clients give a call up before that.
 pub(super) const LONG: u64 = 600_000_000_000;
 
-/// The number of old levels that are kept as they are.
+/// The number of old levels that are kept.
 const OLD: usize = 1_024;
 
 /// The span of more old levels is kept in so many parts: within 0.4 %.
@@ -79,12 +86,24 @@ impl<W: Word> Rises<W> {
         self.top
     }
 
-    /// Iterates over the levels, lowest first, each with its charge.
-    pub(super) fn levels(&self) -> impl Iterator<Item = (u64, W)> {
+    /// Iterates over the levels, lowest first, each with its charge and its gap.
+    fn levels(&self) -> impl Iterator<Item = (u64, W, W)> {
         self.rises.iter().scan(W::default(), |level, rise| {
             *level = level.plus(rise.rise);
-            Some((rise.charge, *level))
+            Some((rise.charge, *level, rise.gap))
         })
+    }
+
+    /// Returns a copy whose levels are changed. `change` keeps their order.
+    pub(super) fn map<N: Word>(&self, change: impl Fn(W) -> N) -> Rises<N> {
+        let (thinned_at, thinned) = (self.thinned_at, self.thinned);
+        let mut changed = Rises { thinned_at, thinned, ..Rises::default() };
+        for (charge, level, gap) in self.levels() {
+            let (level, highest) = (change(level), change(level.plus(gap)));
+            changed.pop_down_to(level);
+            changed.add(charge, level, highest.minus(level));
+        }
+        changed
     }
 
     /// Returns how many levels there is storage for.
@@ -94,6 +113,12 @@ impl<W: Word> Rises<W> {
 
     /// Adds a level at the end, which is not below the last.
     pub(super) fn push(&mut self, charge: u64, level: W) {
+        self.add(charge, level, W::default());
+    }
+
+    /// Adds a level that stands for higher ones that went.
+    #[inline]
+    fn add(&mut self, charge: u64, level: W, gap: W) {
         let rise = level.minus(self.top);
         let place = self.rises.len() + 1;
         let (mut node, mut before) = (rise, place - 1);
@@ -101,7 +126,7 @@ impl<W: Word> Rises<W> {
             node = node.plus(self.rises[before - 1].node);
             before -= lowest_bit(before);
         }
-        self.rises.push(Rise { charge, rise, node });
+        self.rises.push(Rise { charge, rise, node, gap });
         self.top = level;
     }
 
@@ -118,20 +143,24 @@ impl<W: Word> Rises<W> {
 
     /// Thins out the first `old` levels.
     fn thin_out(&mut self, old: usize) {
-        let levels: Vec<(u64, W)> = self.levels().collect();
-        let [(_, lowest), .., (_, highest)] = levels[..old] else { return };
-        let most = highest.minus(lowest).into() / PARTS;
-        let mut kept: Vec<(u64, W)> = Vec::new();
-        for (index, &(charge, level)) in levels.iter().enumerate() {
-            let next = levels.get(index + 1).filter(|_| index < old);
-            match (kept.last_mut(), next) {
-                (Some(last), Some((_, next))) if next.minus(last.1).into() <= most => last.0 = charge,
-                _ => kept.push((charge, level)),
-            }
+        let mut levels: Vec<(u64, W, W)> = self.levels().collect();
+        let recent = levels.split_off(old);
+        let span: u128 = self.level(old).minus(self.level(1)).into();
+        let mut most = span / PARTS;
+        while levels.len() > OLD {
+            levels.dedup_by(|next, last| {
+                let gap = next.1.plus(next.2).minus(last.1);
+                let goes = gap.into() <= most || next.1 <= last.1;
+                if goes {
+                    (last.0, last.2) = (next.0, gap);
+                }
+                goes
+            });
+            most = most.saturating_mul(2).max(1);
         }
-        self.rises = Vec::with_capacity(kept.len());
+        self.rises = Vec::with_capacity(levels.len() + recent.len());
         (self.top, self.flat) = (W::default(), 0);
-        kept.into_iter().for_each(|(charge, level)| self.push(charge, level));
+        levels.into_iter().chain(recent).for_each(|(charge, level, gap)| self.add(charge, level, gap));
     }
 
     /// Removes the levels that are not below `level`, and storage that is not needed. Returns true
@@ -239,7 +268,7 @@ impl<W: Word> Rises<W> {
         for (index, rise) in rises.iter().enumerate() {
             level = level.plus(rise.rise);
             if rises.get(index + 1).is_none_or(|next| next.rise > W::default()) {
-                self.push(rise.charge, level);
+                self.add(rise.charge, level, rise.gap);
             }
         }
     }

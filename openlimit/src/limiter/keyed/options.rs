@@ -55,7 +55,7 @@ impl<K, Key> Builder<K, PerKey<Key>> {
     /// two limits, and over Redis about 7 000. A key whose responses are
     /// [observed](crate::Permit::observe) takes another 70 for each of its calls of the last ten
     /// minutes, of which at most 4 096 are kept. While calls come faster than a limit flows back, each
-    /// takes another 24 for that limit, so that it can be given back: those of the last twenty
+    /// takes another 32 for that limit, so that it can be given back: those of the last twenty
     /// minutes, and about a thousand before. Beyond `max_keys`, calls of a new key are refused
     /// with [`AcquireError::TooManyKeys`](crate::AcquireError::TooManyKeys).
     pub fn max_keys(self, keys: usize) -> Self {

@@ -58,6 +58,44 @@ fn what_was_not_used_is_given_back_to_the_others() {
     assert!(take(&other, 60).is_err());
 }
 
+/// Calls are made and cancelled in turns, so the script thins out again what it has thinned out. It
+/// may then lose up to 3.4 % (simulated).
+#[test]
+fn calls_that_are_cancelled_while_others_are_made_leave_hardly_anything_behind() {
+    const AMOUNT: u64 = 20_000;
+    for newest in [200, usize::MAX] {
+        let server = RedisServer::start();
+        let builder = RateLimiter::builder().name("chat").requests(Rate::per_day(AMOUNT)).redis(server.url());
+        let limiter = builder.jitter(Duration::ZERO).headroom(Percent(0)).build().unwrap();
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |most: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % most as u64).unwrap()
+        };
+        let (mut permits, mut held) = (Vec::new(), 0);
+        for _ in 0..12_000 {
+            let amount = 1 + below(99) as u64;
+            if held + amount < AMOUNT * 9 / 10 && (permits.len() < 20 || below(100) < 55) {
+                let permit = limiter.acquire(Cost::new().requests(amount)).timeout(secs(5)).blocking();
+                let Ok(permit) = permit else { continue };
+                permits.push((permit, amount));
+                held += amount;
+            } else {
+                let place = permits.len() - 1 - below(permits.len().min(newest));
+                let (permit, amount) = permits.remove(place);
+                permit.cancel();
+                held -= amount;
+            }
+        }
+        permits.into_iter().for_each(|(permit, _)| permit.cancel());
+        limiter.flush(secs(20)).blocking().unwrap();
+        let lost = AMOUNT - limiter.status().unwrap().limits[0].available;
+        assert!(lost <= AMOUNT / 20, "{lost} of {AMOUNT} are lost");
+    }
+}
+
 /// The script keeps at most some 64 pairs of a charge and the level before it for each limit, and
 /// thins them out beyond that. So of what the calls took, it may lose one part in 32, however many
 /// they are.

@@ -16,12 +16,13 @@
 -- charge comes.
 
 -- While a bucket fills, each charge adds a pair. Beyond MOST_PAIRS the stack is thinned out: a pair
--- gives its range to the one before it. Refunds of those charges are then bounded too low, but never
--- by more than up to the next pair that is left: its level is above those of all that are gone. So a
--- pair goes only if the next one is hardly higher than the one before, by one part in MOST_PAIRS / 2
--- of what the stack spans. That bounds the error, however often the stack is thinned out. And of
--- three pairs in a row that are left, the outer ones are further apart than that. So hardly more
--- than MOST_PAIRS are left.
+-- goes, and the one before it takes its `top`. So refunds of the charges between the two are bounded
+-- too low, by the difference of the two levels. A refund lowers both or neither, since the pair has
+-- that `top` now. So the difference, its `gap`, stays, and more is added only if another pair goes.
+-- A pair goes as long as the gap is at most one part in MOST_PAIRS of what the stack spans.
+
+-- Refunds bring pairs closer together, while their gaps stay. So more than MOST_PAIRS may be left.
+-- If they are more than twice as many, the gaps may be twice as large.
 
 -- Charges are numbered from the moment on at which the state began, in microseconds. So no charge
 -- of an earlier state has the number of a later one, as long as there are less than a million a
@@ -30,33 +31,41 @@
 -- Adds a pair to a stack, if there is one, and removes those that are not lower.
 local function push(stack, size, top, low)
   if top == 0 then return size end
-  while size > 0 and stack[size] >= low do size = size - 2 end
-  stack[size + 1], stack[size + 2] = top, low
-  return size + 2
+  while size > 0 and stack[size - 1] >= low do size = size - 3 end
+  stack[size + 1], stack[size + 2], stack[size + 3] = top, low, 0
+  return size + 3
 end
 
 -- Returns how much of `weight` can be given back of a charge. Lowers the levels after it by that.
 local function give(stack, size, charge, weight)
   local before = size
-  while before > 0 and stack[before - 1] > charge do before = before - 2 end
+  while before > 0 and stack[before - 2] > charge do before = before - 3 end
   if before == size then return weight end
   local given = min(weight, stack[before + 2])
-  for later = before + 2, size, 2 do stack[later] = stack[later] - given end
+  for low = before + 2, size, 3 do stack[low] = stack[low] - given end
   -- A level before it that is higher now says nothing any more.
-  while before > 0 and stack[before] > stack[before + 2] do
-    stack[before], before = stack[before + 2], before - 2
+  while before > 0 and stack[before - 1] > stack[before + 2] do
+    stack[before - 1], before = stack[before + 2], before - 3
   end
   return given
 end
 
 -- Thins a stack out.
 local function thin(stack, size)
-  if size <= 2 * MOST_PAIRS then return size end
-  local most, kept = (stack[size] - stack[2]) / (MOST_PAIRS / 2), 2
-  for pair = 4, size, 2 do
-    local after = pair < size and stack[pair + 2] or FAR
-    if after - stack[kept] > most then kept = kept + 2; stack[kept] = stack[pair] end
-    stack[kept - 1] = stack[pair - 1]
-  end
-  return kept
+  if size <= 3 * MOST_PAIRS then return size end
+  local most = max(1, (stack[size - 1] - stack[2]) / MOST_PAIRS)
+  repeat
+    local kept = 3
+    for pair = 6, size, 3 do
+      local low = stack[pair - 1]
+      local gap = low + stack[pair] - stack[kept - 1]
+      if gap > most and low > stack[kept - 1] then
+        kept = kept + 3
+        stack[kept - 1], gap = low, stack[pair]
+      end
+      stack[kept - 2], stack[kept] = stack[pair - 2], gap
+    end
+    size, most = kept, 2 * most
+  until size <= 6 * MOST_PAIRS
+  return size
 end

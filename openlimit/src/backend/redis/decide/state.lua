@@ -19,7 +19,7 @@ local last, epoch, charges, in_line, first_due, held, booked = now, now, now, 0,
 local news, old_epoch, claim_of, claim_ends = 0, 0, 0, 0
 local level$, idle$, rested$, was_fit$ = 0, 0, FAR, 0 --*
 local ends$, span$, cut$, rate$, shut$, sum$, given$, late$, old$ = 0, 0, 0, 0, 0, 0, 0, 0, 0 --*
--- The stack has `size` numbers: the `top` and `low` of each pair, lowest first.
+-- The stack has `size` numbers: the `top`, the `low` and the `gap` of each pair, lowest first.
 local top$, low$, stack$, size$ = 0, FAR, {}, 0 --*
 -- Three numbers for each client in it: a hash of its key, when it loses its place, and how long its
 -- turn takes. The second one is half a microsecond more if it was granted a call before its turn.
