@@ -29,8 +29,9 @@
 -- Each client says which holds it has seen last (`seen_held`). If it saw them in a state that was
 -- lost, they are restored, unless another client has seen later ones. So the state keeps when those
 -- that count were seen (`news`). What a client changes in this state is newer than all that was seen
--- in the one before, also if the clock was set back. An older copy of the state may be used for a
--- while before a client asks that has seen more. What was seen in it until then is no news.
+-- in the one before, also if the clock was set back by less than that one lasted. An older copy of
+-- the state may be used for a while before a client asks that has seen more. What was seen in it
+-- until then is no news.
 
 -- Of two clients that have seen that a quota is used up, the later end counts. So a probe that was
 -- granted since the loss stays the only one.

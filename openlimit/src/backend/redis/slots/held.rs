@@ -37,8 +37,10 @@
 //! over from the client with the newest reply: holds may have begun or ended since the others had
 //! theirs (`decide/holds.lua`). So a hold that was over may come back, but only until a client asks
 //! that knew of its end. If the state is lost twice, and the only client that knows of a hold has
-//! not asked in between, what others have seen then counts as newer. The next refusal begins the
-//! hold again.
+//! not asked in between, what others have seen then counts as newer. The same goes for a client
+//! that asked before the one that knows of the hold, if the server then loses the reply to it. And
+//! what was seen in the lost state counts as newer than what began since, if the server's clock is
+//! behind by more than that state lasted. The next refusal begins the hold again.
 //!
 //! What a client changes after the loss counts more than what any has seen before. While a quota is
 //! used up, the first call that is granted after the loss is the probe, and stays the only one.
