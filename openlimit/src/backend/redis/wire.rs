@@ -9,10 +9,11 @@
 //!    batch was made, on the server's clock, or 0 before the first reply;
 //! 2. `ahead`: when the client's last slot begins, as a wait and on the server's clock; the same of
 //!    slots for calls below a reserved priority; `look_ahead`; `longest_pause`;
-//! 3. until when nothing is admitted by the last reply, on the server's clock, or 0, and less than
-//!    zero if a quota is used up; until when to admit nothing, on the server's clock, or 0; what
-//!    ends before that: 1 for the hold of all calls, 2 also for those of single limits, 3 to reset
-//!    all buckets, too, else 0; 1 if a quota is used up, else 0;
+//! 3. by the last reply, when the holds were changed last, and until when nothing is admitted, on
+//!    the server's clock, or 0, and less than zero if a quota is used up; until when to admit
+//!    nothing, on the server's clock, or 0; what ends before that: 1 for the hold of all calls, 2
+//!    also for those of single limits, 3 to reset all buckets, too, else 0; 1 if a quota is used up,
+//!    else 0;
 //! 4. the number of refunds, and of calls;
 //! 5. for each limit ten numbers: `level` in the last reply; the debt; the level to raise it to, or
 //!    0, and the `sum` that it is as of; what the process took alone, the least of it to owe, the
@@ -76,6 +77,8 @@ pub(crate) struct BatchReply {
     pub(super) epoch: u64,
     /// The number of the last charge.
     pub(super) charges: u64,
+    /// When a client changed the holds last, in microseconds of the server's clock; zero for never.
+    pub(super) news: u64,
     /// For how many nanoseconds nothing is admitted.
     pub(super) held_for: u64,
     /// True if that is because a quota is used up.
@@ -168,7 +171,7 @@ impl BatchReply {
         let mut bytes = Reader(bytes);
         let (now, decided) = (bytes.number()?, bytes.number()?);
         let (epoch, charges) = (bytes.number()?, bytes.number()?);
-        let held_for = bytes.number()?;
+        let (news, held_for) = (bytes.number()?, bytes.number()?);
         let (quota, ask_in, place) = (bytes.number()?, bytes.number()?, bytes.number()?);
         let calls = bytes.number()?;
         let mut buckets = Vec::with_capacity(limits);
@@ -203,6 +206,7 @@ impl BatchReply {
             decided,
             epoch,
             charges,
+            news,
             held_for,
             is_exhausted: quota > 0,
             has_probe: quota > 1,

@@ -28,14 +28,14 @@
 local spread = unpack
 local max, min, pack, unpack, rep = math.max, math.min, struct.pack, struct.unpack, string.rep
 local batch, at, below = ARGV[2], 0, {}
-local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, look_ahead, longest_pause, seen_held, hold_until, hold_ends, exhausts, refunds, calls
-seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, below.ahead, below.at, look_ahead, longest_pause, seen_held, hold_until, hold_ends, exhausts, refunds, calls, at =
-  unpack('<dddddddddddddddddddd', batch)
+local seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, look_ahead, longest_pause, seen_news, seen_held, hold_until, hold_ends, exhausts, refunds, calls
+seq, seen_seq, seen_at, seen_epoch, seen_charges, alone_for, alone_epoch, made_at, ahead, ahead_at, below.ahead, below.at, look_ahead, longest_pause, seen_news, seen_held, hold_until, hold_ends, exhausts, refunds, calls, at =
+  unpack('<ddddddddddddddddddddd', batch)
 
 -- A client has one batch in flight. It numbers them, and sends a batch again when it got no reply.
 -- A batch that was decided already gets the same reply, and changes nothing. A batch with an
 -- earlier number was delayed on the way while its repetition was decided: no call waits for its
--- reply. What else is there is no reply to this client. A reply has nine numbers at least, and the
+-- reply. What else is there is no reply to this client. A reply has ten numbers at least, and the
 -- first one, that of its batch, is a whole one.
 local now, is_behind
 do
@@ -45,7 +45,7 @@ do
   if type(stored) == 'table' then
     return string.match(stored.err, '^WRONGTYPE') and redis.error_reply('OPENLIMIT reply type') or stored
   elseif stored then
-    local last_seq = #stored >= 72 and unpack('<d', stored) or 0
+    local last_seq = #stored >= 80 and unpack('<d', stored) or 0
     if last_seq == seq then return pack('<d', now) .. string.sub(stored, 9) end
     if not (last_seq > 0 and last_seq < seq and last_seq % 1 == 0) then return redis.error_reply('OPENLIMIT reply') end
     is_behind = last_seq < seen_seq

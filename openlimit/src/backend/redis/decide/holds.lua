@@ -26,21 +26,16 @@
 -- were not, the next response to its client says it again.
 
 -- # If the state was lost
--- Each client says which holds it has seen last (`seen_held`). If it saw them in a state that was
--- lost, they are restored, unless another client has seen later ones. So the state keeps when those
--- that count were seen (`news`). What a client changes in this state is newer than all that was seen
--- in the one before, also if the clock was set back by less than that one lasted. An older copy of
--- the state may be used for a while before a client asks that has seen more. What was seen in it
--- until then is no news.
-
--- Of two clients that have seen that a quota is used up, the later end counts. So a probe that was
--- granted since the loss stays the only one.
+-- Each client says which holds it has seen last (`seen_held`), and when a client had changed them
+-- last (`seen_news`). If it saw them in a state that was lost, they are restored, unless those of
+-- this state were changed later (`news`). A change in this state is later than all in the one
+-- before, also if the clock was set back by less than that one lasted.
 
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
 if is_newer then
-  held = max(seen_held < 0 and is_exhausted and held or booked, math.abs(seen_held) - max(0, seen_at - now))
-  is_exhausted, first_due = seen_held < 0, 0
+  news, first_due, is_exhausted = seen_news, 0, seen_held < 0
+  held = max(booked, math.abs(seen_held) - max(0, seen_at - now))
 end
 if hold_ends + hold_until + exhausts > 0 then news = max(news, now) end
 if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end

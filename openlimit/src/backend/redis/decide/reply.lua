@@ -20,7 +20,7 @@ if #line > 0 or turn_in then
   end
 end
 local quota = has_probe and 2 or is_exhausted and 1 or 0
-local reply = pack('<dddddddd{{dddddd}}', now, epoch, charges, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut$ - now) * 1000, sum$, late$}}) ..
+local reply = pack('<ddddddddd{{dddddd}}', now, epoch, charges, news, pause, quota, ask_in, place, done, {{level$, idle$, given$, max(0, shut$ - now) * 1000, sum$, late$}}) ..
   table.concat(decisions) ..
   pack('<{{dddd}}', {{max(0, ends$ - now) * 1000, span$, cut$, rate$}})
 was_fit$ = fit$ --leaks

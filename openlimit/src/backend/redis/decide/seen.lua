@@ -106,15 +106,14 @@ do
   end
   raise$ = min(raise$, fit$) --resets
   if seen_epoch > 0 and (seen_epoch ~= epoch or seen_charges > charges or is_behind) then
-    is_newer = seen_at > news and (news < epoch or seen_epoch >= epoch)
-    if is_newer then news = seen_at end
+    is_newer = seen_news > news and (news < epoch or seen_epoch >= epoch)
     -- The client has seen an earlier state. If it saw that after this one began, this is an older
     -- copy, from a replica that lagged or from a disk, or a state beside the other. Then a new
     -- epoch begins with what is in it. If both began at the same time, the charges of the copy are
     -- behind those that the client has seen, unless others were granted as many since. But the last
     -- reply to this client is then older than the one that it has seen, or missing.
     if max(seen_epoch, seen_at) >= epoch then
-      epoch, charges, news = now, now, max(news, last)
+      epoch, charges = now, now
       idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
     end
     local before = max(0, epoch - seen_at) * 1000

@@ -117,6 +117,6 @@ end
 -- So long an idle time is not exact, and says nothing any more. A new epoch begins with what is in
 -- the buckets.
 if max({{idle$}}) > FAR then
-  epoch, charges, news = now, now, max(news, last)
+  epoch, charges = now, now
   idle$, top$, low$, size$ = level$, 0, FAR, 0 --*
 end

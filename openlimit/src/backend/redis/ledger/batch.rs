@@ -39,14 +39,16 @@ impl Ledger {
         }
     }
 
-    /// Writes when the hold ends on the server's clock and if a quota is used up, both as of the
-    /// last reply, and the change of the hold. `clock` converts times of the client.
+    /// Writes when the holds were changed last, when that of all calls ends, and if a quota is used
+    /// up, all by the last reply and the server's clock, and the change of the hold. `clock`
+    /// converts times of the client.
     pub(in crate::backend::redis) fn write_hold(
         &mut self,
-        (seen, is_exhausted): (u64, bool),
+        (news, seen, is_exhausted): (u64, u64, bool),
         clock: ServerClock,
         batch: &mut Writer,
     ) {
+        batch.number(news);
         let seen = seen.min(MOST).cast_signed();
         batch.signed(if is_exhausted { -seen.max(1) } else { seen });
         self.holding = if self.has_hold() { self.hold.take() } else { None };

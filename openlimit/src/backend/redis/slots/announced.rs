@@ -18,6 +18,7 @@ impl Slots {
         if *held_for > 0 && !self.is_held(now) && !self.ledger.has_hold() {
             // Otherwise the next reply would seem to prolong it.
             (self.held_at_server, self.exhausted_at_server) = (decided + held_for / 1_000, *is_exhausted);
+            self.news = *decided;
             self.drop_all(now);
             self.setbacks += 1;
             self.hold_until(until(*held_for), now);
@@ -26,7 +27,7 @@ impl Slots {
         for (bucket, time) in shut_for.iter().enumerate() {
             let is_open = self.shut_until[bucket] <= now && !self.ledger.changes_limit_hold(bucket);
             if *time > 0 && is_open {
-                self.shut_at_server[bucket] = decided + time / 1_000;
+                (self.shut_at_server[bucket], self.news) = (decided + time / 1_000, *decided);
                 self.shut_limit_until(bucket, until(*time), now);
             }
         }

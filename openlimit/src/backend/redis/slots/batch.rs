@@ -133,7 +133,8 @@ impl Slots {
         }
         batch.number(self.look_ahead(now));
         batch.number(self.scales.first().map_or(0, |scale| scale.pause));
-        self.ledger.write_hold((self.held_at_server, self.exhausted_at_server), clock, &mut batch);
+        let seen = (self.news, self.held_at_server, self.exhausted_at_server);
+        self.ledger.write_hold(seen, clock, &mut batch);
         let windows = self.windows_to_send(now);
         let seen_shut = &self.shut_at_server;
         self.ledger.write(&self.scales, calls.len(), &windows, seen_shut, (now, clock), &mut batch);

@@ -33,17 +33,11 @@
 //!
 //! # If Redis lost its state
 //!
-//! Each batch says which holds its client knows of. If the server has lost its state, it takes them
-//! over from the client with the newest reply: holds may have begun or ended since the others had
-//! theirs (`decide/holds.lua`). So a hold that was over may come back, but only until a client asks
-//! that knew of its end. If the state is lost twice, and the only client that knows of a hold has
-//! not asked in between, what others have seen then counts as newer. The same goes for a client
-//! that asked before the one that knows of the hold, if the server then loses the reply to it. And
-//! what was seen in the lost state counts as newer than what began since, if the server's clock is
-//! behind by more than that state lasted. The next refusal begins the hold again.
-//!
-//! What a client changes after the loss counts more than what any has seen before. While a quota is
-//! used up, the first call that is granted after the loss is the probe, and stays the only one.
+//! Each batch says which holds its client has seen last, and when those were changed. If the server
+//! has lost its state, it takes over the latest that any client has seen: others may have begun or
+//! ended holds since (`decide/holds.lua`). So a hold that was over may come back, but only until a
+//! client asks that knew of its end. What a client changes after the loss counts more than what any
+//! has seen before, unless the server's clock is behind by more than the lost state lasted.
 //!
 //! # One limit
 //!
@@ -226,6 +220,7 @@ impl Slots {
     /// By the server's clock the end is exact. By that of the client it seems later if the reply
     /// comes later, which is no reason to give back slots that were granted for the time after it.
     pub(super) fn learn_hold(&mut self, reply: &BatchReply, now: u64) {
+        self.news = reply.news;
         let rest = reply.held_for;
         let at_server = reply.ends_in(rest);
         let is_longer = at_server > mem::replace(&mut self.held_at_server, at_server);

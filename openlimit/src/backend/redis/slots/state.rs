@@ -93,6 +93,8 @@ pub(crate) struct Slots {
     /// True if a call was refused because a quota is used up, or departed from a lease, which may
     /// be old news.
     pub(super) wants_news: bool,
+    /// When a client changed the holds last, by the last reply, in microseconds of the server's clock.
+    pub(super) news: u64,
     /// When the hold ends by the last reply, in microseconds of the server's clock; zero if there
     /// was none. Changes that the server did not know of then are not in it.
     pub(super) held_at_server: u64,
@@ -260,6 +262,7 @@ impl Slots {
             is_closed: false,
             probe_slot: 0,
             wants_news: false,
+            news: 0,
             held_at_server: 0,
             exhausted_at_server: false,
             shut_at_server: vec![0; shared.len()].into(),

@@ -501,7 +501,7 @@ impl Run {
 
 /// Returns true if a batch has a reset.
 fn resets(bytes: &[u8]) -> bool {
-    let hold_ends: [u8; 8] = bytes[16 * 8..17 * 8].try_into().unwrap();
+    let hold_ends: [u8; 8] = bytes[17 * 8..18 * 8].try_into().unwrap();
     f64::from_le_bytes(hold_ends) > 2.0
 }
 

@@ -31,6 +31,7 @@ mod pace;
 mod refunds;
 mod reserve;
 mod resets;
+mod restored;
 mod server;
 mod shared_key;
 mod shares;

@@ -470,8 +470,8 @@ struct Batch {
 }
 
 /// The places of the number of refunds, and of the first refund if no limit resets.
-const REFUNDS: usize = 18;
-const FIRST_REFUND: usize = 40;
+const REFUNDS: usize = 19;
+const FIRST_REFUND: usize = 41;
 
 impl Batch {
     /// Reads a batch of limits of which so many reset.

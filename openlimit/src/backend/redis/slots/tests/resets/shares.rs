@@ -337,7 +337,7 @@ fn batch(weights: Weights) -> Vec<u8> {
     let mut write = |numbers: &[u64]| numbers.iter().for_each(|number| batch.number(*number));
     write(&[1, 0]);
     write(&[0; 10]);
-    write(&[LOOK_AHEAD, 20 * MILLISECOND, 0, 0, 0, 0, 0, 1]);
+    write(&[LOOK_AHEAD, 20 * MILLISECOND, 0, 0, 0, 0, 0, 0, 1]);
     let hour = |hours: u64| EPOCH + RESET / 1_000 + hours * HOUR / 1_000 - HOUR / 1_000;
     for (size, resets) in [(AMOUNT, true), (SECOND, false), (SHARE, true), (SECOND, false)] {
         write(&[0; 8]);
