@@ -1,9 +1,9 @@
 //! Estimates the buckets in Redis between two replies: their levels, and how long a call would
 //! wait.
 //!
-//! Nothing here admits a call. The estimated wait is a lower bound, unless others gave something back
-//! since the last reply: a call whose timeout is shorter is refused at once. The estimated levels are
-//! for [`Status`](crate::Status), and the expected wait for a program that asks for it.
+//! Nothing here admits a call. The estimated wait is a lower bound, unless others gave something
+//! back since the last reply: a call whose timeout is shorter is refused at once. The estimated
+//! levels are for [`Status`](crate::Status), and the expected wait for a program that asks for it.
 
 use super::reply::SHORTEST_TRIP;
 use super::state::{Slot, Slots};

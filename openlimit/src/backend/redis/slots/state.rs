@@ -93,7 +93,8 @@ pub(crate) struct Slots {
     /// True if a call was refused because a quota is used up, or departed from a lease, which may
     /// be old news.
     pub(super) wants_news: bool,
-    /// When a client changed the holds last, by the last reply, in microseconds of the server's clock.
+    /// When a client changed the holds last, by the last reply, in microseconds of the server's
+    /// clock; zero for never.
     pub(super) news: u64,
     /// When the hold ends by the last reply, in microseconds of the server's clock; zero if there
     /// was none. Changes that the server did not know of then are not in it.
