@@ -82,7 +82,7 @@ pub fn accept(command: &str, stream: &mut TcpStream) -> io::Result<()> {
 /// Returns the bytes of a reply of the script for one limit: fields and decisions as
 /// `openlimit/src/backend/redis/wire.rs` has them, as one string of the protocol.
 #[must_use]
-pub fn decided(fields: [f64; 15], calls: &[(f64, u8)]) -> Vec<u8> {
+pub fn decided(fields: [f64; 16], calls: &[(f64, u8)]) -> Vec<u8> {
     let mut bytes: Vec<u8> = fields.into_iter().flat_map(f64::to_le_bytes).collect();
     for (wait, mark) in calls {
         bytes.extend(wait.to_le_bytes());

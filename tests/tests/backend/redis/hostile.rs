@@ -90,11 +90,11 @@ fn grants(wait: f64, level: f64) -> Hostile {
 
 /// The reply for that.
 fn granted(wait: f64, level: f64) -> Vec<u8> {
-    let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let head = [1e15, 1e15, 1e14, 1e14 + 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
     let bucket = [level, 0.0, 0.0, 0.0, 0.0, 0.0];
-    let mut fields = [0.0; 15];
-    fields[..9].copy_from_slice(&head);
-    fields[9..].copy_from_slice(&bucket);
+    let mut fields = [0.0; 16];
+    fields[..10].copy_from_slice(&head);
+    fields[10..].copy_from_slice(&bucket);
     decided(fields, &[(wait, 1)])
 }
 
