@@ -6,6 +6,9 @@
 //! other clients included. If that level has fallen to `fit` after some time, then so has the level
 //! of the calls that have really departed. So from then on all of them may depart.
 //!
+//! After a reset the level counts only what was granted since. So slots from before it begin at once,
+//! beside the new burst.
+//!
 //! A client's own slots depart in order. So for one of them, the slots behind it do not count. Let
 //! `after` be the level less the weights of those. The slot may begin
 //!
