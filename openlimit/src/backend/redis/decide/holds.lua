@@ -33,13 +33,15 @@
 
 -- Until when each limit stood still.
 local stood$ = max(now, held, shut$) --*
+-- By how much the clock was set back since the client's last reply, at least.
+local set_back = max(0, seen_at - now)
 if is_newer then
   news, first_due, is_exhausted = seen_news, 0, seen_held < 0
-  held = max(booked, math.abs(seen_held) - max(0, seen_at - now))
+  held = max(booked, math.abs(seen_held) - set_back)
 end
 if hold_ends + hold_until + exhausts > 0 then news = max(news, now) end
 if hold_ends > 0 then held, is_exhausted, first_due = booked, false, 0 end
-held, is_exhausted = max(held, hold_until - max(0, seen_at - now)), is_exhausted or exhausts > 0
+held, is_exhausted = max(held, hold_until - set_back), is_exhausted or exhausts > 0
 -- The rest of the hold. Until then all stands still, so calls are decided as if it were over, and
 -- all of them wait for it first.
 local pause = max(0, held - now) * 1000
@@ -49,11 +51,11 @@ do
   local opens = now + pause / 1000
   local refused, climb, rest, allowed, seen_shut, closed, from
   refused, climb, rest, allowed, seen_shut, closed, at = unpack('<dddddd', batch, at) --*
-  if is_newer then shut$ = max(0, seen_shut - max(0, seen_at - now)) end --*
+  if is_newer then shut$ = max(0, seen_shut - set_back) end --*
   if hold_ends > 1 then shut$ = 0 end --*
   if closed > 0 then news = max(news, now) end --*
   if made_at > 0 then rest = max(0, rest - max(0, now - made_at) * 1000) end --*
-  shut$ = max(shut$, closed - max(0, seen_at - now)) --*
+  shut$ = max(shut$, closed - set_back) --*
   from = max(opens, shut$) --*
   if ends$ > stood$ then ends$ = ends$ + from - stood$ end --*
   if rest > 0 then --*

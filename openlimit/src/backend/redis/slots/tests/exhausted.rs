@@ -294,32 +294,26 @@ fn what_a_reply_said_is_told_after_a_loss_although_the_client_has_a_newer_respon
 }
 
 #[test]
-fn an_older_copy_of_the_state_learns_that_the_quota_is_back() {
-    let (mut world, mut clients) = used_up();
-    let [one, two, _] = &mut clients;
-    let copies = world.copies(&[one.keys[0].clone()]);
-    one.slots.reopen(world.clock);
-    world.exchange(one);
-    world.call(one, [1, 0]);
-    world.restore(&copies);
-    assert!(!world.learn(one).is_exhausted);
-    assert!(!world.learn(two).is_exhausted);
-}
-
-#[test]
 fn an_older_copy_of_the_state_learns_that_the_quota_is_back_although_another_state_began_since() {
-    let (mut world, mut clients) = used_up();
-    let [one, two, _] = &mut clients;
-    world.learn(two);
-    // What the copy has is newer than its epoch.
-    let copies = world.copies(&[one.keys[0].clone()]);
-    redis::cmd("DEL").arg(&one.keys[1]).exec(&mut world.connection).unwrap();
-    one.slots.reopen(world.clock);
-    world.exchange(one);
-    world.call(one, [1, 0]);
-    world.restore(&copies);
-    assert!(!world.learn(one).is_exhausted);
-    assert!(!world.learn(two).is_exhausted);
+    for begins_anew in [false, true] {
+        let (mut world, mut clients) = used_up();
+        let [one, two, _] = &mut clients;
+        if begins_anew {
+            world.learn(two);
+        }
+        // What the copy has is newer than its epoch.
+        let copies = world.copies(&[one.keys[0].clone()]);
+        if begins_anew {
+            redis::cmd("DEL").arg(&one.keys[1]).exec(&mut world.connection).unwrap();
+        }
+        one.slots.reopen(world.clock);
+        world.exchange(one);
+        world.call(one, [1, 0]);
+        world.restore(&copies);
+        for client in [one, two] {
+            assert!(!world.learn(client).is_exhausted);
+        }
+    }
 }
 
 #[test]
